@@ -1,0 +1,79 @@
+"""The sentences a customer agrees to, as shipped; rendered, they are what a consent row proves.
+
+Each text stands alone: it names the shop and what will be done. A text that carries
+a setting (the shop's name, its privacy page) becomes a new wording when the setting
+changes, because what was on the screen is then another sentence.
+"""
+
+from dataclasses import dataclass
+
+from regulars.values.contact import Channel
+
+X_LINK = "x_link"
+CONTACT_CHANNEL = "contact_channel"
+CONVERSATION_X = "conversation_x"
+
+
+def offers_wording(channel: Channel) -> str:
+    """The id of the wording beside the offers box of *channel*."""
+    return f"offers_{channel.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One text under its opaque key, as rendered."""
+
+    id: str
+    key: str
+    language: str
+    text: str
+
+
+_TEXTS: dict[str, dict[str, str]] = {
+    "en": {
+        X_LINK: (
+            "If you give your X handle, {shop} checks with X that it exists and keeps"
+            " it, with your public profile, in your customer record. You can undo this"
+            " at any time.{privacy}"
+        ),
+        CONTACT_CHANNEL: (
+            "{shop} will use the way you choose for your orders and for important"
+            " news, such as a closure or a changed booking."
+        ),
+        CONVERSATION_X: "{shop} may follow me and talk with me on X.",
+        offers_wording(Channel.X): "{shop} may tell me about offers on X.",
+        offers_wording(Channel.EMAIL): "{shop} may e-mail me offers.",
+        offers_wording(Channel.SMS): (
+            "{shop} may send me automated texts with offers at this number. Not a"
+            " condition of buying. Message and data rates may apply. Reply STOP to end."
+        ),
+        offers_wording(Channel.PHONE): "{shop} may call me about offers.",
+        offers_wording(Channel.WHATSAPP): "{shop} may send me offers on WhatsApp.",
+        offers_wording(
+            Channel.FACEBOOK
+        ): "{shop} may tell me about offers on Facebook.",
+    }
+}
+_PRIVACY = {"en": " How {shop} handles your data: {url}"}
+
+LANGUAGES: tuple[str, ...] = tuple(_TEXTS)
+
+
+def wording_ids(channels: tuple[Channel, ...]) -> tuple[str, ...]:
+    """The ids of every wording that a form offering *channels* shows."""
+    offers = tuple(offers_wording(channel) for channel in channels)
+    return (X_LINK, CONTACT_CHANNEL, CONVERSATION_X, *offers)
+
+
+def render_wording(
+    wording_id: str, language: str, *, shop_name: str, privacy_url: str | None
+) -> str:
+    """The text of *wording_id* as it stands on the screen.
+
+    Raises:
+        KeyError: no such wording, or none in *language*.
+    """
+    privacy = ""
+    if privacy_url:
+        privacy = _PRIVACY[language].format(shop=shop_name, url=privacy_url)
+    return _TEXTS[language][wording_id].format(shop=shop_name, privacy=privacy)
