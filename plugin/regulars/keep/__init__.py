@@ -1,0 +1,1 @@
+"""What is held: one module per subject, its tables beside its queries."""

@@ -1,0 +1,243 @@
+"""Addresses that customers gave: who holds which, and what X said of a handle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Row,
+    String,
+    Table,
+    and_,
+    literal_column,
+    or_,
+    select,
+)
+
+from regulars.keep.customers import ACTIVE, customer_table
+from regulars.keep.db import Instant, metadata
+from regulars.values.contact import Address, Kind, Ownership
+from regulars.values.ids import new_id
+from regulars.values.verdict import Verdict
+
+contact_point_table = Table(
+    "contact_point",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("value", String(320), nullable=False),
+    Column("normalized", String(320), nullable=False),
+    Column("url", String(400)),
+    Column("platform_user_id", String(30)),
+    Column("verdict", String(10)),
+    Column("ownership", String(10), nullable=False),
+    Column("checked_at", Instant),
+    # When a pending check was last tried in vain.
+    Column("tried_at", Instant),
+    Column("is_primary", Boolean, nullable=False),
+    # What the platform said of the account, while the rules let us keep it.
+    Column("profile", JSON(none_as_null=True)),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_contact_point_normalized", "kind", "normalized"),
+    Index("ix_contact_point_platform_user_id", "kind", "platform_user_id"),
+)
+# Literal text: a bound parameter would keep SQLite from using the partial index.
+_IS_PENDING = contact_point_table.c.verdict == literal_column("'pending'")
+Index(
+    "ix_contact_point_pending",
+    contact_point_table.c.id,
+    sqlite_where=_IS_PENDING,
+    postgresql_where=_IS_PENDING,
+)
+
+ContactRow = Row[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look-up says of one address; all None where the kind is not looked up."""
+
+    verdict: Verdict | None = None
+    platform_user_id: str | None = None
+    profile: dict[str, Any] | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An address as one signup sent it, with what is known of it by then."""
+
+    address: Address
+    finding: Finding
+
+
+def contact_points_of(connection: Connection, customer_id: str) -> list[ContactRow]:
+    """The customer's contact points, oldest first."""
+    return list(
+        connection.execute(
+            select(contact_point_table)
+            .where(contact_point_table.c.customer_id == customer_id)
+            .order_by(contact_point_table.c.id)
+        )
+    )
+
+
+def holders(
+    connection: Connection, sent: Sent, *, proven_only: bool = False
+) -> list[str]:
+    """The active customers that hold the address *sent*, oldest first."""
+    query = (
+        select(contact_point_table.c.customer_id)
+        .join(customer_table)
+        .where(customer_table.c.status == ACTIVE, _is_same(sent))
+        .order_by(contact_point_table.c.customer_id)
+        .distinct()
+    )
+    if proven_only:
+        query = query.where(contact_point_table.c.ownership == Ownership.PROVEN.value)
+    return list(connection.execute(query).scalars())
+
+
+def find_same(
+    connection: Connection, customer_id: str, sent: Sent
+) -> ContactRow | None:
+    """The customer's contact point that is the address *sent*."""
+    return connection.execute(
+        select(contact_point_table)
+        .where(contact_point_table.c.customer_id == customer_id, _is_same(sent))
+        .order_by(contact_point_table.c.id)
+        .limit(1)
+    ).one_or_none()
+
+
+def _is_same(sent: Sent) -> Any:
+    columns = contact_point_table.c
+    is_same_text = columns.normalized == sent.address.normalized
+    user_id = sent.finding.platform_user_id
+    if sent.address.kind is not Kind.X_ACCOUNT or user_id is None:
+        # With our id unknown the handles decide, whatever the held id is.
+        return and_(columns.kind == sent.address.kind.value, is_same_text)
+    return and_(
+        columns.kind == sent.address.kind.value,
+        or_(
+            columns.platform_user_id == user_id,
+            and_(columns.platform_user_id.is_(None), is_same_text),
+        ),
+    )
+
+
+def add_contact_point(
+    connection: Connection, customer_id: str, sent: Sent, now: datetime
+) -> str:
+    """The id of the new contact point, which becomes the primary one of its kind."""
+    address, finding = sent.address, sent.finding
+    connection.execute(
+        contact_point_table.update()
+        .where(
+            contact_point_table.c.customer_id == customer_id,
+            contact_point_table.c.kind == address.kind.value,
+        )
+        .values(is_primary=False)
+    )
+    contact_point_id = new_id("cp", now)
+    connection.execute(
+        contact_point_table.insert().values(
+            id=contact_point_id,
+            customer_id=customer_id,
+            kind=address.kind.value,
+            value=address.value,
+            normalized=address.normalized,
+            url=address.url,
+            ownership=Ownership.CLAIMED.value,
+            is_primary=True,
+            created_at=now,
+            **_columns(finding),
+        )
+    )
+    return contact_point_id
+
+
+def record_finding(
+    connection: Connection,
+    contact_point_id: str,
+    finding: Finding,
+    *,
+    was: Iterable[Verdict],
+) -> bool:
+    """Whether *finding* was written: only over a verdict in *was*, so nobody's newer one is lost."""
+    result = connection.execute(
+        contact_point_table.update()
+        .where(
+            contact_point_table.c.id == contact_point_id,
+            contact_point_table.c.verdict.in_([verdict.value for verdict in was]),
+        )
+        .values(**_columns(finding))
+    )
+    return result.rowcount == 1
+
+
+def _columns(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": finding.verdict.value if finding.verdict else None,
+        "platform_user_id": finding.platform_user_id,
+        "profile": finding.profile,
+        "checked_at": finding.checked_at,
+    }
+
+
+def list_pending(connection: Connection, limit: int) -> list[ContactRow]:
+    """Contact points whose check is still to be made, *limit* at most.
+
+    Those that were never tried come first, the newest before all, then those whose
+    last try is longest ago: one that fails each time cannot keep the others waiting.
+    """
+    columns = contact_point_table.c
+    return list(
+        connection.execute(
+            select(contact_point_table)
+            .where(_IS_PENDING)
+            .order_by(columns.tried_at.asc().nulls_first(), columns.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def note_tried(
+    connection: Connection, contact_point_ids: Iterable[str], now: datetime
+) -> None:
+    """Remember that these checks were tried in vain at *now*."""
+    connection.execute(
+        contact_point_table.update()
+        .where(contact_point_table.c.id.in_(list(contact_point_ids)))
+        .values(tried_at=now)
+    )
+
+
+def drop_profiles(connection: Connection, customer_id: str) -> bool:
+    """Whether there was X content to drop; the typed handle, the id and the verdict stay."""
+    result = connection.execute(
+        contact_point_table.update()
+        .where(
+            contact_point_table.c.customer_id == customer_id,
+            contact_point_table.c.profile.is_not(None),
+        )
+        .values(profile=None)
+    )
+    return result.rowcount > 0
+
+
+def delete_contact_points(connection: Connection, customer_id: str) -> None:
+    """Remove every address of the customer."""
+    connection.execute(
+        contact_point_table.delete().where(
+            contact_point_table.c.customer_id == customer_id
+        )
+    )

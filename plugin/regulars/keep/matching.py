@@ -1,0 +1,68 @@
+"""Who is the same customer.
+
+Tried in this order: the shop's own id under its secret key; a proven address; every
+address sent being held by one and the same customer. Anything else is a new customer,
+because whoever types an address has not shown that it is theirs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from regulars.keep.contact_points import Sent, holders
+from regulars.keep.customers import find_by_external_id, find_customer
+
+
+class Trust(StrEnum):
+    """What the sender may do to the record."""
+
+    CHANGES = "changes"
+    """A new customer, the shop's own id or a proven address: what is sent replaces."""
+    ADDS = "adds"
+    """Nothing but typed addresses: what is sent is added, nothing held is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The customer that a signup joins, or None and who might be the same person."""
+
+    customer_id: str | None
+    trust: Trust
+    possible_duplicates: tuple[str, ...] = ()
+
+
+def match_customer(
+    connection: Connection, sent: Sequence[Sent], *, external_id: str | None
+) -> Match:
+    """Which customer the addresses *sent* and the shop's own *external_id* belong to.
+
+    *external_id* must come with a secret key.
+    """
+    if external_id is not None:
+        same = find_by_external_id(connection, external_id)
+        if same is not None:
+            return Match(same, Trust.CHANGES)
+
+    def may_join(customer_id: str) -> bool:
+        if external_id is None:
+            return True
+        row = find_customer(connection, customer_id)
+        return row is not None and row.external_id is None
+
+    proven = [
+        customer_id
+        for item in sent
+        for customer_id in holders(connection, item, proven_only=True)
+        if may_join(customer_id)
+    ]
+    if proven:
+        return Match(min(proven), Trust.CHANGES)
+    held_by = [holders(connection, item) for item in sent]
+    of_all = set.intersection(*map(set, held_by)) if held_by else set()
+    joinable = sorted(filter(may_join, of_all))
+    if joinable:
+        return Match(joinable[0], Trust.ADDS)
+    duplicates = sorted({who for some in held_by for who in some})
+    return Match(None, Trust.CHANGES, tuple(duplicates))

@@ -1,0 +1,47 @@
+"""How Alembic runs here: on the application's engine, one transaction per migration."""
+
+from typing import Any, Literal
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import BigInteger, Connection
+
+from regulars.keep.db import Instant, metadata
+
+
+def _render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
+    # A migration must not change when the type's code does.
+    if kind == "type" and isinstance(item, Instant):
+        return "sa.BigInteger()"
+    return False
+
+
+def _is_other_type(
+    migration: object,
+    inspected: Any,
+    declared: Any,
+    inspected_type: Any,
+    declared_type: Any,
+) -> bool | None:
+    if isinstance(declared_type, Instant):
+        return not isinstance(inspected_type, BigInteger)
+    return None
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        render_item=_render,
+        compare_type=_is_other_type,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+engine = current_app.extensions["migrate"].db.engine
+with engine.connect() as opened:
+    _run(opened)
+    opened.commit()

@@ -1,0 +1,124 @@
+"""Signups: one submission each, and the private link that goes with it."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    Row,
+    String,
+    Table,
+    select,
+)
+
+from regulars.keep.db import Instant, metadata
+
+signup_table = Table(
+    "signup",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("site_id", String(40)),
+    Column("surface", String(40), nullable=False),
+    Column("order_id", String(100)),
+    Column("page_url", String(2000)),
+    Column("device_id", String(40)),
+    # What this signup sent: the link from its answer shows this and nothing older.
+    Column("contact_point_ids", JSON, nullable=False),
+    Column("channels", JSON, nullable=False),
+    # What its sender was told of the handle, in the sender's own spelling.
+    Column("handle", String(20)),
+    Column("verdict", String(10)),
+    Column("revocations", Integer, nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+SignupRow = Row[tuple[Any, ...]]
+_TOKEN_BYTES = 16
+
+
+def preferences_token(secret_key: str, signup_id: str, revocations: int = 0) -> str:
+    """The 128-bit token of a signup's preferences link, always the same until revoked."""
+    message = f"preferences:{signup_id}:{revocations}".encode()
+    digest = hmac.digest(secret_key.encode(), message, hashlib.sha256)[:_TOKEN_BYTES]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def add_signup(
+    connection: Connection,
+    *,
+    signup_id: str,
+    customer_id: str,
+    token: str,
+    contact_point_ids: Sequence[str],
+    channels: Sequence[str],
+    now: datetime,
+    **told: str | None,
+) -> None:
+    """Record one submission; *told* is where it came from and what its sender was told."""
+    connection.execute(
+        signup_table.insert().values(
+            id=signup_id,
+            customer_id=customer_id,
+            contact_point_ids=list(contact_point_ids),
+            channels=list(channels),
+            revocations=0,
+            token_hash=_token_hash(token),
+            created_at=now,
+            **told,
+        )
+    )
+
+
+def find_signup(connection: Connection, signup_id: str) -> SignupRow | None:
+    """The row of *signup_id*."""
+    return connection.execute(
+        select(signup_table).where(signup_table.c.id == signup_id)
+    ).one_or_none()
+
+
+def signups_of(connection: Connection, customer_id: str) -> list[SignupRow]:
+    """Every signup of the customer, oldest first."""
+    return list(
+        connection.execute(
+            select(signup_table)
+            .where(signup_table.c.customer_id == customer_id)
+            .order_by(signup_table.c.id)
+        )
+    )
+
+
+def find_by_token(connection: Connection, token: str) -> SignupRow | None:
+    """The signup whose preferences link carries *token*."""
+    return connection.execute(
+        select(signup_table).where(signup_table.c.token_hash == _token_hash(token))
+    ).one_or_none()
+
+
+def blank_signups(connection: Connection, customer_id: str) -> None:
+    """Take out of the customer's signups what could say who or where they were."""
+    connection.execute(
+        signup_table.update()
+        .where(signup_table.c.customer_id == customer_id)
+        .values(
+            order_id=None,
+            page_url=None,
+            contact_point_ids=[],
+            channels=[],
+            handle=None,
+            verdict=None,
+        )
+    )

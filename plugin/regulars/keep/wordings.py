@@ -1,0 +1,110 @@
+"""Every text that was ever on a screen, under the key that the screen carried."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
+
+from regulars.keep.db import Database, Instant, metadata
+from regulars.values.wording import Wording
+
+wording_table = Table(
+    "wording",
+    metadata,
+    Column("id", String(40), nullable=False),
+    Column("key", String(40), nullable=False),
+    Column("language", String(20), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("id", "key"),
+    UniqueConstraint("id", "language", "sha256"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WordingRef:
+    """Which wording was shown, as a consent row keeps it."""
+
+    id: str
+    key: str
+    sha256: str
+
+
+def put_in_force(
+    database: Database, texts: Iterable[tuple[str, str, str]], now: datetime
+) -> dict[str, Wording]:
+    """The wordings of *texts* (id, language, text) by id, each under its key.
+
+    A text that was never rendered before gets a new key; the keys before it stay
+    acceptable, because a page that shows them may still be open somewhere.
+    """
+    texts = list(texts)
+    with database.reading() as connection:
+        found = {row[0]: _find(connection, *row) for row in texts}
+    if not all(found.values()):
+        with database.transaction() as connection:
+            for row in texts:
+                found[row[0]] = _find(connection, *row) or _add(connection, *row, now)
+    return {wording_id: wording for wording_id, wording in found.items() if wording}
+
+
+def find_ref(connection: Connection, wording_id: str, key: str) -> WordingRef | None:
+    """The wording that was rendered as *key*, or None when none ever was."""
+    row = connection.execute(
+        select(wording_table.c.sha256).where(
+            wording_table.c.id == wording_id, wording_table.c.key == key
+        )
+    ).one_or_none()
+    return WordingRef(wording_id, key, row.sha256) if row else None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _find(
+    connection: Connection, wording_id: str, language: str, text: str
+) -> Wording | None:
+    row = connection.execute(
+        select(wording_table.c.key).where(
+            wording_table.c.id == wording_id,
+            wording_table.c.language == language,
+            wording_table.c.sha256 == _sha256(text),
+        )
+    ).one_or_none()
+    return Wording(wording_id, row.key, language, text) if row else None
+
+
+def _add(
+    connection: Connection, wording_id: str, language: str, text: str, now: datetime
+) -> Wording:
+    count = connection.execute(
+        select(func.count()).where(
+            wording_table.c.id == wording_id, wording_table.c.language == language
+        )
+    ).scalar_one()
+    key = f"{count + 1}.{language}"
+    connection.execute(
+        wording_table.insert().values(
+            id=wording_id,
+            key=key,
+            language=language,
+            text=text,
+            sha256=_sha256(text),
+            created_at=now,
+        )
+    )
+    return Wording(wording_id, key, language, text)
