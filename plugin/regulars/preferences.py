@@ -1,0 +1,142 @@
+"""The customer's own link: what one signup sent, and one press that takes it back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from regulars.keep.consents import (
+    Consent,
+    ConsentRow,
+    State,
+    add_consents,
+    consents_of,
+    latest_of_signups,
+    may_look_up,
+)
+from regulars.keep.contact_points import contact_points_of, drop_profiles
+from regulars.keep.customers import ACTIVE, change_customer, find_customer
+from regulars.keep.db import Database
+from regulars.keep.record import Recorder
+from regulars.keep.signups import SignupRow, find_by_token
+from regulars.tell.events import rewrite_without_profile
+from regulars.tell.publishing import publish
+from regulars.values.contact import KINDS, Channel, Kind, Purpose
+
+_MAY_BE_WITHDRAWN = (State.GRANTED.value, State.PENDING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One thing that this signup agreed to, and whether it still stands."""
+
+    purpose: Purpose
+    channel: Channel
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the link of one signup shows: nothing older than the signup itself."""
+
+    given_at: datetime
+    points: tuple[tuple[Kind, str], ...]
+    """Kind and masked address."""
+    channels: tuple[Channel, ...]
+    permissions: tuple[Permission, ...]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing of what this signup agreed to stands any more."""
+        return not any(permission.stands for permission in self.permissions)
+
+
+def show(database: Database, token: str) -> Preferences | None:
+    """What the signup of *token* sent, masked; None when there is nothing behind it."""
+    with database.reading() as connection:
+        signup = find_by_token(connection, token)
+        if signup is None or not _is_active(connection, signup):
+            return None
+        points = [
+            (Kind(point.kind), KINDS[Kind(point.kind)].mask(point.normalized))
+            for point in contact_points_of(connection, signup.customer_id)
+            if point.id in signup.contact_point_ids
+        ]
+        rows = _rows_of(connection, signup)
+    return Preferences(
+        given_at=signup.created_at,
+        points=tuple(points),
+        channels=tuple(Channel(name) for name in signup.channels),
+        permissions=tuple(
+            Permission(
+                Purpose(row.purpose),
+                Channel(row.channel),
+                row.state in _MAY_BE_WITHDRAWN,
+            )
+            for row in rows
+        ),
+    )
+
+
+def stop_everything(
+    database: Database, recorder: Recorder, token: str, now: datetime
+) -> bool:
+    """Whether there is such a signup; all that it agreed to is now withdrawn.
+
+    Other signups keep what they agreed to: this link may be in a stranger's hands.
+    Doing it twice does nothing the second time.
+    """
+    with database.transaction() as connection:
+        signup = find_by_token(connection, token)
+        if signup is None or not _is_active(connection, signup):
+            return False
+        standing = [
+            row
+            for row in _rows_of(connection, signup)
+            if row.state in _MAY_BE_WITHDRAWN
+        ]
+        if standing:
+            _withdraw(connection, recorder, signup, standing, now)
+    return True
+
+
+def _withdraw(
+    connection: Connection,
+    recorder: Recorder,
+    signup: SignupRow,
+    standing: list[ConsentRow],
+    now: datetime,
+) -> None:
+    customer_id = signup.customer_id
+    before = recorder.record(connection, customer_id)
+    withdrawn = [
+        Consent(
+            Purpose(row.purpose),
+            Channel(row.channel),
+            State.WITHDRAWN,
+            "preference_page",
+            "regulars",
+            wording=None,
+        )
+        for row in standing
+    ]
+    add_consents(connection, customer_id, signup.id, withdrawn, now)
+    if not may_look_up(consents_of(connection, customer_id)):
+        # Without the consent to link the account, what X said of it goes everywhere.
+        drop_profiles(connection, customer_id)
+        rewrite_without_profile(connection, customer_id)
+    change_customer(connection, customer_id, now)
+    after = recorder.record(connection, customer_id)
+    if after is not None:
+        publish(connection, before, after, now)
+
+
+def _is_active(connection: Connection, signup: SignupRow) -> bool:
+    customer = find_customer(connection, signup.customer_id)
+    return customer is not None and customer.status == ACTIVE
+
+
+def _rows_of(connection: Connection, signup: SignupRow) -> list[ConsentRow]:
+    """The latest row of each purpose and channel that this signup spoke of."""
+    rows = consents_of(connection, signup.customer_id)
+    return [row for row in latest_of_signups(rows) if row.signup_id == signup.id]

@@ -1,0 +1,124 @@
+"""Pending handles are asked again until X has given its verdict; the shop is told then."""
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from regulars.check.findings import finding_of
+from regulars.check.gate import Gate, find_trouble
+from regulars.check.lookup import Answer, Unavailable
+from regulars.keep.consents import consents_of, may_look_up
+from regulars.keep.contact_points import (
+    ContactRow,
+    Finding,
+    Sent,
+    holders,
+    list_pending,
+    note_tried,
+    record_finding,
+)
+from regulars.keep.customers import change_customer, find_customer
+from regulars.keep.db import Database
+from regulars.keep.record import Recorder
+from regulars.tell.publishing import publish
+from regulars.values.contact import Address, Kind, Ownership
+from regulars.values.handle import Handle
+from regulars.values.verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+# X's own limit on one call: https://docs.x.com/x-api/users/user-lookup-by-usernames
+_BATCH = 100
+
+
+class Recheck:
+    """Asks for what is pending; one for the life of a dispatcher."""
+
+    def __init__(
+        self,
+        database: Database,
+        gate: Gate,
+        recorder: Recorder,
+        *,
+        timeout_s: float,
+        x_profile: str,
+    ) -> None:
+        """*timeout_s* bounds one call; nobody waits for it."""
+        self._database = database
+        self._gate = gate
+        self._recorder = recorder
+        self._timeout_s = timeout_s
+        self._may_keep_profile = x_profile == Ownership.CLAIMED.value
+
+    def run_due(self, now: datetime) -> int:
+        """How many handles got their verdict; 0 as well while it is too early to ask."""
+        with self._database.reading() as connection:
+            trouble = find_trouble(connection)
+            if trouble and trouble.retry_at > now:
+                return 0
+            # One handle is enough to find out whether X is back; the rest follows.
+            pending = list_pending(connection, 1 if trouble else _BATCH)
+            due = [point for point in pending if _consents_to_it(connection, point)]
+        refused = [point for point in pending if point not in due]
+        self._uncheck(refused, now)
+        if not due:
+            return len(refused)
+        handles = {Handle(point.value).key: Handle(point.value) for point in due}
+        answers = self._gate.probe(
+            list(handles.values()), timeout_s=self._timeout_s, now=now
+        )
+        return sum(
+            self._settle(point, answers[Handle(point.value).key], now) for point in due
+        )
+
+    def _uncheck(self, points: list[ContactRow], now: datetime) -> None:
+        """The consent went before the answer came: these are not asked any more."""
+        for point in points:
+            self._write(point, Finding(Verdict.UNCHECKED), now)
+
+    def _settle(self, point: ContactRow, answer: Answer, now: datetime) -> bool:
+        if isinstance(answer, Unavailable):
+            with self._database.transaction() as connection:
+                note_tried(connection, [point.id], now)
+            return False
+        finding = finding_of(answer, may_keep_profile=self._may_keep_profile, now=now)
+        return self._write(point, finding, now)
+
+    def _write(self, point: ContactRow, finding: Finding, now: datetime) -> bool:
+        """Whether the verdict was ours to write, with its event in the same transaction."""
+        with self._database.transaction() as connection:
+            before = self._recorder.record(connection, point.customer_id)
+            if before is None or not record_finding(
+                connection, point.id, finding, was=[Verdict.PENDING]
+            ):
+                return False
+            row = find_customer(connection, point.customer_id)
+            duplicates = [] if row is None else row.possible_duplicates
+            others = _others_with(connection, point, finding)
+            change_customer(
+                connection,
+                point.customer_id,
+                now,
+                possible_duplicates=list(dict.fromkeys([*duplicates, *others])),
+            )
+            after = self._recorder.record(connection, point.customer_id)
+            if after is not None:
+                publish(connection, before, after, now)
+        log.info("handle checked", extra={"verdict": finding.verdict})
+        return True
+
+
+def _consents_to_it(connection: Connection, point: ContactRow) -> bool:
+    return may_look_up(consents_of(connection, point.customer_id))
+
+
+def _others_with(
+    connection: Connection, point: ContactRow, finding: Finding
+) -> list[str]:
+    """Other customers whose account this turned out to be; a person decides, never we."""
+    address = Address(Kind.X_ACCOUNT, point.value, point.normalized, point.url)
+    if finding.platform_user_id is None:
+        return []
+    who = holders(connection, Sent(address, finding))
+    return [customer_id for customer_id in who if customer_id != point.customer_id]

@@ -1,0 +1,375 @@
+"""A signup: what one person said becomes customer, consents, event and deliveries.
+
+X is asked before the transaction is opened, and nothing it answers can refuse anybody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from regulars.check.findings import finding_of
+from regulars.check.lookup import HandleLookup, NotAsked
+from regulars.keep import idempotency
+from regulars.keep.consents import (
+    Consent,
+    ConsentRow,
+    State,
+    add_consents,
+    consents_of,
+    was_withdrawn,
+)
+from regulars.keep.contact_points import (
+    Finding,
+    Sent,
+    add_contact_point,
+    find_same,
+    record_finding,
+)
+from regulars.keep.customers import (
+    add_customer,
+    change_customer,
+    find_by_external_id,
+    find_customer,
+    united_interests,
+    united_topics,
+)
+from regulars.keep.db import Database
+from regulars.keep.matching import Match, Trust, match_customer
+from regulars.keep.record import Json, Recorder
+from regulars.keep.signups import add_signup, preferences_token
+from regulars.keep.wordings import find_ref
+from regulars.tell.publishing import publish
+from regulars.values.answer import Answer
+from regulars.values.contact import CHANNELS, KINDS, Channel, Kind, Ownership, Purpose
+from regulars.values.handle import Handle
+from regulars.values.ids import new_id
+from regulars.values.verdict import Verdict
+from regulars.values.wording import (
+    CONTACT_CHANNEL,
+    CONVERSATION_X,
+    X_LINK,
+    offers_wording,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One accepted form and where it came from."""
+
+    answer: Answer
+    site_id: str | None
+    has_secret_key: bool
+    rendered_by: str
+    page_url: str | None = None
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What came of a submission; the last three are told only under a secret key."""
+
+    signup_id: str
+    handle: str | None
+    verdict: Verdict | None
+    preferences_url: str
+    customer_id: str
+    version: int
+    preferred_channel: str | None
+
+    def public_json(self) -> Json:
+        """The answer that is of one form whoever the person is."""
+        handle = None
+        if self.handle is not None and self.verdict is not None:
+            handle = {"value": self.handle, "verdict": self.verdict.value}
+        return {
+            "id": self.signup_id,
+            "handle": handle,
+            "preferences_url": self.preferences_url,
+        }
+
+    def full_json(self) -> Json:
+        """The answer to the shop's own server."""
+        customer = {
+            "id": self.customer_id,
+            "version": self.version,
+            "preferred_channel": self.preferred_channel,
+        }
+        return {**self.public_json(), "customer": customer}
+
+
+class SignupDesk:
+    """Takes signups in; one for the life of a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        lookup: HandleLookup,
+        recorder: Recorder,
+        *,
+        secret_key: str,
+        x_timeout_s: float,
+        x_profile: str,
+    ) -> None:
+        """*x_profile* is the setting of that name; *x_timeout_s* what a signup waits at most."""
+        self._database = database
+        self._lookup = lookup
+        self._recorder = recorder
+        self._secret_key = secret_key
+        self._x_timeout_s = x_timeout_s
+        self._may_keep_profile = x_profile == Ownership.CLAIMED.value
+
+    def take(
+        self,
+        submission: Submission,
+        now: datetime,
+        claim: idempotency.Claim | None = None,
+    ) -> Accepted | None:
+        """The accepted signup; None when there was nothing in it, and nothing is kept.
+
+        Under a *claim* its answer is kept in the same transaction.
+
+        Raises:
+            idempotency.InFlight: the claim ran out while we worked; nothing is kept.
+        """
+        answer = submission.answer
+        if self._is_empty(submission):
+            return None
+        sent = [Sent(address, Finding()) for address in answer.addresses]
+        sent = self._looked_up(sent, answer, now)
+        with self._database.transaction() as connection:
+            accepted = self._write(connection, submission, sent, now)
+            if claim is not None:
+                told = (
+                    accepted.full_json()
+                    if submission.has_secret_key
+                    else accepted.public_json()
+                )
+                kept = idempotency.answer_under(
+                    connection, claim, accepted.signup_id, told
+                )
+                if not kept:
+                    raise idempotency.InFlight
+        return accepted
+
+    def _is_empty(self, submission: Submission) -> bool:
+        answer = submission.answer
+        if not answer.is_empty_but_for_external_id:
+            return False
+        if answer.external_id is None:
+            return True
+        with self._database.reading() as connection:
+            return find_by_external_id(connection, answer.external_id) is None
+
+    def _looked_up(
+        self, sent: Sequence[Sent], answer: Answer, now: datetime
+    ) -> list[Sent]:
+        """*sent* with what X says of the handle, if the statement was agreed to."""
+        found = []
+        for item in sent:
+            if KINDS[item.address.kind].is_looked_up:
+                item = Sent(item.address, self._finding(item, answer, now))
+            found.append(item)
+        return found
+
+    def _finding(self, item: Sent, answer: Answer, now: datetime) -> Finding:
+        handle = Handle(item.address.value)
+        said = None
+        if answer.x_link is not None:
+            said = self._lookup.look_up(
+                [handle], timeout_s=self._x_timeout_s, now=now
+            ).get(handle.key)
+        return finding_of(
+            said or NotAsked(), may_keep_profile=self._may_keep_profile, now=now
+        )
+
+    def _write(
+        self,
+        connection: Connection,
+        submission: Submission,
+        sent: Sequence[Sent],
+        now: datetime,
+    ) -> Accepted:
+        answer = submission.answer
+        match = match_customer(
+            connection,
+            sent,
+            external_id=answer.external_id,
+        )
+        before = None
+        if match.customer_id is None:
+            customer_id = add_customer(
+                connection,
+                external_id=answer.external_id,
+                possible_duplicates=match.possible_duplicates,
+                now=now,
+            )
+        else:
+            customer_id = match.customer_id
+            before = self._recorder.record(connection, customer_id)
+        point_ids = _put_addresses(connection, customer_id, match, sent, now)
+        signup_id = new_id("sgn", now)
+        _change(connection, customer_id, match, answer, signup_id, now)
+        held = consents_of(connection, customer_id)
+        consents = _consents(connection, submission, match.trust, held)
+        add_consents(connection, customer_id, signup_id, consents, now)
+        token = preferences_token(self._secret_key, signup_id)
+        add_signup(
+            connection,
+            signup_id=signup_id,
+            customer_id=customer_id,
+            token=token,
+            contact_point_ids=point_ids,
+            channels=[channel.value for channel in answer.channels],
+            now=now,
+            site_id=submission.site_id,
+            surface=answer.surface,
+            order_id=answer.order_id,
+            page_url=submission.page_url,
+            device_id=submission.device_id,
+            **_told(sent),
+        )
+        after = self._recorder.record(connection, customer_id)
+        if after is None:
+            raise LookupError(customer_id)
+        publish(connection, before, after, now)
+        return self._accepted(signup_id, token, sent, after["customer"])
+
+    def _accepted(
+        self, signup_id: str, token: str, sent: Sequence[Sent], customer: Json
+    ) -> Accepted:
+        x_account = next(
+            (item for item in sent if item.address.kind is Kind.X_ACCOUNT), None
+        )
+        return Accepted(
+            signup_id=signup_id,
+            handle=x_account.address.value if x_account else None,
+            verdict=x_account.finding.verdict if x_account else None,
+            preferences_url=self._recorder.preferences_url(token),
+            customer_id=customer["id"],
+            version=customer["version"],
+            preferred_channel=customer["preferred_channel"],
+        )
+
+
+def _told(sent: Sequence[Sent]) -> dict[str, str | None]:
+    """What the answer says of the handle."""
+    for item in sent:
+        if item.finding.verdict is not None:
+            return {
+                "handle": item.address.value,
+                "verdict": item.finding.verdict.value,
+            }
+    return {}
+
+
+def _put_addresses(
+    connection: Connection,
+    customer_id: str,
+    match: Match,
+    sent: Sequence[Sent],
+    now: datetime,
+) -> list[str]:
+    """The ids of the contact points that were sent; new ones are added."""
+    ids = []
+    for item in sent:
+        held = find_same(connection, customer_id, item) if match.customer_id else None
+        if held is None:
+            ids.append(add_contact_point(connection, customer_id, item, now))
+            continue
+        ids.append(held.id)
+        if item.finding.checked_at is not None:
+            # A verdict is X's word about the handle, nobody's claim about the person.
+            open_verdicts = (Verdict.PENDING, Verdict.UNCHECKED)
+            record_finding(connection, held.id, item.finding, was=open_verdicts)
+    return ids
+
+
+def _change(
+    connection: Connection,
+    customer_id: str,
+    match: Match,
+    answer: Answer,
+    signup_id: str,
+    now: datetime,
+) -> None:
+    """The customer row as this answer leaves it; the next version."""
+    row = find_customer(connection, customer_id)
+    if row is None:
+        raise LookupError(customer_id)
+    chosen = [channel.value for channel in answer.channels]
+    changes: dict[str, Any] = {
+        "last_signup_id": signup_id,
+        "topics": united_topics(row.topics, answer.topics),
+        "interests": united_interests(row.interests, answer.interests),
+    }
+    if match.trust is Trust.ADDS:
+        ranked = dict.fromkeys([*row.preferred_channels, *chosen])
+    else:
+        ranked = dict.fromkeys([*chosen, *row.preferred_channels])
+        for name in ("given_name", "family_name", "locale"):
+            if getattr(answer, name) is not None:
+                changes[name] = getattr(answer, name)
+    changes["preferred_channels"] = list(ranked)
+    if row.external_id is None and answer.external_id is not None:
+        changes["external_id"] = answer.external_id
+    change_customer(connection, customer_id, now, **changes)
+
+
+def _consents(
+    connection: Connection,
+    submission: Submission,
+    trust: Trust,
+    held: Sequence[ConsentRow],
+) -> list[Consent]:
+    """What was agreed to, each with the wording that was on the screen."""
+    consents = []
+    for purpose, channel, method, wording_id, key in _agreements(submission.answer):
+        state = State.GRANTED
+        needs_proof = CHANNELS[channel].offers_need_proof
+        if purpose is Purpose.OFFERS and needs_proof:
+            state = State.PENDING
+        if trust is Trust.ADDS and was_withdrawn(held, (purpose, channel)):
+            # Who withdrew must not be brought back by whoever types the address.
+            state = State.PENDING
+        wording = find_ref(connection, wording_id, key)
+        consents.append(
+            Consent(purpose, channel, state, method, submission.rendered_by, wording)
+        )
+    return consents
+
+
+def _agreements(answer: Answer) -> list[tuple[Purpose, Channel, str, str, str]]:
+    """(purpose, channel, method, wording id, wording key) of everything agreed to."""
+    said = []
+    if answer.x_link:
+        said.append((Purpose.X_LINK, Channel.X, "handle_field", X_LINK, answer.x_link))
+    if answer.contact_wording:
+        said += [
+            (
+                purpose,
+                channel,
+                "channel_choice",
+                CONTACT_CHANNEL,
+                answer.contact_wording,
+            )
+            for channel in answer.channels
+            for purpose in (Purpose.ORDER, Purpose.SERVICE_NEWS)
+        ]
+    if answer.conversation_x:
+        said.append(
+            (
+                Purpose.CONVERSATION,
+                Channel.X,
+                "checkbox",
+                CONVERSATION_X,
+                answer.conversation_x,
+            )
+        )
+    said += [
+        (Purpose.OFFERS, channel, "checkbox", offers_wording(channel), key)
+        for channel, key in answer.offers
+    ]
+    return said

@@ -1,0 +1,259 @@
+"""Deliveries: one per event and endpoint, in what state, and what was tried.
+
+``next_at`` is null exactly when there is nothing to do, so the one hot index holds
+only what is due or leased, however long the history grows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
+
+from regulars.keep.db import Instant, database_now, metadata
+from regulars.tell.endpoints import Endpoint, EndpointState, set_state
+from regulars.tell.events import event_table
+from regulars.values.ids import new_id
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; only the first two have a ``next_at``."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    HELD = "held"
+
+
+delivery_table = Table(
+    "delivery",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("event_id", ForeignKey("event.id"), nullable=False),
+    Column("endpoint_id", ForeignKey("endpoint.id"), nullable=False),
+    Column("state", String(10), nullable=False),
+    # A claim that crashed is no attempt; only what was sent moves the retry schedule.
+    Column("claims", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # Attempts of the present run of the schedule; a retry by hand starts a new run.
+    Column("step", Integer, nullable=False),
+    Column("next_at", Instant),
+    Column("lease_token", String(32)),
+    Column("last_error", Text),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("event_id", "endpoint_id"),
+    CheckConstraint(
+        "(next_at IS NULL) = (state NOT IN ('pending', 'leased'))", name="next_at"
+    ),
+)
+_IS_OPEN = delivery_table.c.next_at.is_not(None)
+Index(
+    "ix_delivery_due",
+    delivery_table.c.next_at,
+    delivery_table.c.id,
+    sqlite_where=_IS_OPEN,
+    postgresql_where=_IS_OPEN,
+)
+Index("ix_delivery_endpoint", delivery_table.c.endpoint_id, delivery_table.c.state)
+
+attempt_table = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", ForeignKey("delivery.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("error", String(30)),
+    Column("response_head", LargeBinary),
+)
+
+DeliveryRow = Row[tuple[Any, ...]]
+
+
+def enqueue(
+    connection: Connection, event_id: str, endpoints: Iterable[Endpoint], now: datetime
+) -> None:
+    """One delivery per endpoint, in the transaction that made the event."""
+    for endpoint in endpoints:
+        state = DeliveryState.PENDING if endpoint.is_active else DeliveryState.HELD
+        connection.execute(
+            delivery_table.insert().values(
+                id=new_id("dlv", now),
+                event_id=event_id,
+                endpoint_id=endpoint.id,
+                state=state.value,
+                claims=0,
+                attempts=0,
+                step=0,
+                next_at=database_now() if endpoint.is_active else None,
+                created_at=now,
+            )
+        )
+
+
+def hold_endpoint(
+    connection: Connection, endpoint_id: str, state: EndpointState, reason: str | None
+) -> bool:
+    """Whether the endpoint exists; it is paused or disabled and what waits is held."""
+    if not set_state(connection, endpoint_id, state, reason):
+        return False
+    connection.execute(
+        delivery_table.update()
+        .where(
+            delivery_table.c.endpoint_id == endpoint_id,
+            delivery_table.c.state == DeliveryState.PENDING.value,
+        )
+        .values(state=DeliveryState.HELD.value, next_at=None)
+    )
+    return True
+
+
+def resume_endpoint(connection: Connection, endpoint_id: str) -> int | None:
+    """How many held deliveries go out again; None if there is no such endpoint."""
+    if not set_state(connection, endpoint_id, EndpointState.ACTIVE):
+        return None
+    return _requeue(
+        connection,
+        delivery_table.c.endpoint_id == endpoint_id,
+        delivery_table.c.state == DeliveryState.HELD.value,
+    )
+
+
+def retry_delivery(connection: Connection, delivery_id: str) -> bool:
+    """Whether the delivery, dead, held or done, is due again from the schedule's start."""
+    finished = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.HELD)
+    return (
+        _requeue(
+            connection,
+            delivery_table.c.id == delivery_id,
+            delivery_table.c.state.in_([state.value for state in finished]),
+        )
+        == 1
+    )
+
+
+def _requeue(connection: Connection, *where: Any) -> int:
+    result = connection.execute(
+        delivery_table.update()
+        .where(*where)
+        .values(state=DeliveryState.PENDING.value, step=0, next_at=database_now())
+    )
+    return result.rowcount
+
+
+def cancel_unattempted(connection: Connection, customer_id: str) -> None:
+    """End the customer's deliveries that no worker ever took up."""
+    events = select(event_table.c.id).where(event_table.c.customer_id == customer_id)
+    waiting = (DeliveryState.PENDING.value, DeliveryState.HELD.value)
+    connection.execute(
+        delivery_table.update()
+        .where(
+            delivery_table.c.event_id.in_(events),
+            delivery_table.c.state.in_(waiting),
+            delivery_table.c.claims == 0,
+        )
+        .values(
+            state=DeliveryState.DEAD.value,
+            next_at=None,
+            last_error="cancelled: the customer was erased",
+        )
+    )
+
+
+def blank_answers_of_receivers(connection: Connection, customer_id: str) -> None:
+    """Forget what receivers answered about the customer: some repeat what they were sent."""
+    of_customer = (
+        select(delivery_table.c.id)
+        .join(event_table, event_table.c.id == delivery_table.c.event_id)
+        .where(event_table.c.customer_id == customer_id)
+    )
+    connection.execute(
+        attempt_table.update()
+        .where(attempt_table.c.delivery_id.in_(of_customer))
+        .values(response_head=b"")
+    )
+
+
+def endpoints_reached(connection: Connection, customer_id: str) -> set[str]:
+    """The ids of the endpoints where an attempt to tell of this customer was begun."""
+    return set(
+        connection.execute(
+            select(delivery_table.c.endpoint_id)
+            .join(event_table, event_table.c.id == delivery_table.c.event_id)
+            .where(
+                event_table.c.customer_id == customer_id, delivery_table.c.claims > 0
+            )
+        ).scalars()
+    )
+
+
+def list_deliveries(
+    connection: Connection, *, state: DeliveryState | None = None, limit: int = 1000
+) -> list[DeliveryRow]:
+    """The newest *limit* deliveries with ``event_type``, newest first."""
+    query = (
+        select(delivery_table, event_table.c.type.label("event_type"))
+        .join(event_table, event_table.c.id == delivery_table.c.event_id)
+        .order_by(delivery_table.c.id.desc())
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(delivery_table.c.state == state.value)
+    return list(connection.execute(query))
+
+
+def find_delivery(connection: Connection, delivery_id: str) -> DeliveryRow | None:
+    """The delivery of this id, with ``event_type``."""
+    return connection.execute(
+        select(delivery_table, event_table.c.type.label("event_type"))
+        .join(event_table, event_table.c.id == delivery_table.c.event_id)
+        .where(delivery_table.c.id == delivery_id)
+    ).one_or_none()
+
+
+def attempts_of(connection: Connection, delivery_id: str) -> list[DeliveryRow]:
+    """What was tried, first attempt first."""
+    return list(
+        connection.execute(
+            select(attempt_table)
+            .where(attempt_table.c.delivery_id == delivery_id)
+            .order_by(attempt_table.c.number)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is due and not yet sent."""
+
+    due: int
+    oldest_due_at: datetime | None
+
+
+def backlog(connection: Connection) -> Backlog:
+    """How much is due by the database's clock, and since when."""
+    row = connection.execute(
+        select(func.count(), func.min(delivery_table.c.next_at)).where(
+            delivery_table.c.next_at <= database_now()
+        )
+    ).one()
+    return Backlog(row[0], row[1])
