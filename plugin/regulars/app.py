@@ -1,0 +1,140 @@
+"""The wiring: the only place where the parts of a process are put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask
+from flask_limiter import Limiter
+from flask_migrate import Migrate, upgrade
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from regulars.ask.api import api_blueprint
+from regulars.ask.pages import pages_blueprint
+from regulars.check.gate import Gate
+from regulars.check.lookup import HandleLookup, NoLookup
+from regulars.check.x_api import XLookup
+from regulars.desk.ops import ops_blueprint
+from regulars.keep.db import Database, db
+from regulars.keep.record import Recorder
+from regulars.keep.schema import MIGRATIONS
+from regulars.keep.suppressions import suppression_table
+from regulars.recheck import Recheck
+from regulars.settings import Settings
+from regulars.signup import SignupDesk
+from regulars.tell.dispatcher import Dispatcher
+from regulars.values.instants import now_utc
+from regulars.web.headers import register_headers
+from regulars.web.house import House
+from regulars.web.problems import register_problems
+from regulars.web.visitors import visitor
+from regulars.worker import Worker
+from regulars_webhooks.transport import Transport
+
+WEB_THREADS = 8
+# Half of the threads may wait for X: the other half answers at once.
+_WAITING_FOR_X = WEB_THREADS // 2
+MAX_BODY_BYTES = 64 * 1024
+
+# Imported for its table: migrations compare the database with all of them.
+TABLES = (suppression_table,)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A wired process: the web application and the house behind it."""
+
+    app: Flask
+    house: House
+
+
+def open_shop(
+    settings: Settings,
+    *,
+    lookup: HandleLookup | None = None,
+    clock: Callable[[], datetime] = now_utc,
+) -> Shop:
+    """Everything wired for *settings*; *lookup* and *clock* are for tests to pass theirs.
+
+    Nothing is asked of the database or the network yet.
+    """
+    app = Flask("regulars", static_folder=None)
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        database = Database(db.engine)
+    limiter = Limiter(visitor, app=app, storage_uri="memory://", headers_enabled=False)
+    house = _house(settings, database, limiter, lookup or _lookup(settings), clock)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
+        )
+    register_headers(app, database)
+    register_problems(app, limiter)
+    for make in (api_blueprint, pages_blueprint, ops_blueprint):
+        app.register_blueprint(make(house))
+    return Shop(app, house)
+
+
+def _lookup(settings: Settings) -> HandleLookup:
+    if settings.x_mode == "lookup":
+        return XLookup(settings.x_bearer_token, api_url=settings.x_api_url)
+    return NoLookup()
+
+
+def _house(
+    settings: Settings,
+    database: Database,
+    limiter: Limiter,
+    lookup: HandleLookup,
+    clock: Callable[[], datetime],
+) -> House:
+    recorder = Recorder(
+        channels=settings.channels,
+        base_url=settings.base_url,
+        secret_key=settings.secret_key,
+    )
+    gate = Gate(lookup, database, retry_s=settings.x_retry_s, waiting=_WAITING_FOR_X)
+    desk = SignupDesk(
+        database,
+        gate,
+        recorder,
+        secret_key=settings.secret_key,
+        x_timeout_s=settings.x_timeout_s,
+        x_profile=settings.x_profile,
+    )
+    return House(settings, database, gate, recorder, desk, limiter, clock)
+
+
+def upgrade_schema(shop: Shop) -> None:
+    """Bring the database of *shop* to this release's tables, making it if need be."""
+    with shop.app.app_context():
+        upgrade(directory=str(MIGRATIONS))
+
+
+def make_transport(settings: Settings) -> Transport:
+    """What deliveries go out by, with the address rules of *settings*."""
+    return Transport(
+        allow_private=settings.allow_private_endpoints,
+        allow=settings.endpoint_allow,
+        ca_bundle=settings.ca_bundle or None,
+    )
+
+
+def make_worker(house: House) -> Worker:
+    """The loops of one dispatcher process."""
+    settings = house.settings
+    recheck = None
+    if settings.x_mode == "lookup":
+        recheck = Recheck(
+            house.database,
+            house.gate,
+            house.recorder,
+            timeout_s=settings.x_timeout_s,
+            x_profile=settings.x_profile,
+        )
+    dispatcher = Dispatcher(house.database, make_transport(settings), house.clock)
+    return Worker(dispatcher, recheck, house.clock)

@@ -1,0 +1,158 @@
+"""The hosted pages: how they are rendered, and the signup with its thanks."""
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from regulars.ask.fields import SignupForm
+from regulars.ask.links import link_urls
+from regulars.ask.preferences_page import PreferencesPage
+from regulars.ask.submissions import (
+    idempotency_key,
+    page_url,
+    read_form,
+    refuse_foreign_posts,
+    take,
+)
+from regulars.keep.signups import find_by_token
+from regulars.keep.sites import Site, find_site, list_sites
+from regulars.signup import Submission
+from regulars.values.contact import Channel
+from regulars.web.house import House
+from regulars.web.languages import language_of
+from regulars.web.problems import ProblemError
+from regulars.web.visitors import PUBLIC_RATE, visitor
+
+
+def pages_blueprint(house: House) -> Blueprint:
+    """The pages that people open, working for *house*."""
+    blueprint = Blueprint(
+        "pages",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/assets",
+    )
+    blueprint.add_app_template_filter(link_urls, "link_urls")
+
+    def page(template: str, **context: Any) -> str:
+        settings = house.settings
+        return render_template(
+            f"regulars/{template}",
+            shop_name=settings.shop_name,
+            shop_x_username=settings.shop_x_username or None,
+            privacy_url=settings.privacy_url or None,
+            language=language_of(request),
+            css_url=url_for("pages.static", filename="page.css"),
+            **context,
+        )
+
+    limited = house.limiter.limit(PUBLIC_RATE, key_func=visitor)
+    signup = _SignupPage(house, page)
+    blueprint.add_url_rule("/", view_func=signup.root)
+    blueprint.add_url_rule("/signup", "get_signup", signup.get)
+    blueprint.add_url_rule(
+        "/signup", "post_signup", limited(signup.post), methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/signup/thanks/<token>", "get_thanks", limited(signup.thanks)
+    )
+    own = PreferencesPage(house, page)
+    blueprint.add_url_rule("/p/<token>", "get_preferences", limited(own.get))
+    blueprint.add_url_rule(
+        "/p/<token>", "post_preferences", limited(own.post), methods=["POST"]
+    )
+    return blueprint
+
+
+class _SignupPage:
+    """``/signup`` and the page after it."""
+
+    def __init__(self, house: House, page: Any) -> None:
+        self._house = house
+        self._page = page
+
+    def root(self) -> BaseResponse:
+        """The oldest site's signup: what somebody who opens the bare address means."""
+        with self._house.database.reading() as connection:
+            sites = list_sites(connection)
+        if not sites:
+            raise ProblemError(
+                404, "There is no site yet: make one with 'regulars site add NAME'."
+            )
+        return redirect(url_for("pages.get_signup", site=sites[0].publishable_key))
+
+    def get(self) -> str:
+        """The empty form."""
+        site = self._site(request.args.get("site", ""))
+        return self._render(site, self._form(None))
+
+    def post(self) -> BaseResponse | tuple[str, int]:
+        """Take the form in and go on to the thanks, or show it again with what is wrong."""
+        request.get_data()
+        refuse_foreign_posts(self._house)
+        site = self._site(request.form.get("site", ""))
+        form = self._form(request.form)
+        if not form.validate():
+            return self._render(site, form), 422
+        submission = Submission(
+            answer=form.answer(),
+            site_id=site.id,
+            has_secret_key=False,
+            rendered_by="regulars",
+            page_url=page_url(),
+        )
+        key = idempotency_key(request.form)
+        told = take(self._house, submission, f"page:{site.id}", key)
+        if told is None:
+            again = url_for("pages.get_signup", site=site.publishable_key)
+            return redirect(again, code=303)
+        token = str(told["preferences_url"]).rpartition("/")[2]
+        return redirect(url_for("pages.get_thanks", token=token), code=303)
+
+    def thanks(self, token: str) -> str:
+        """What was said of the handle, and the way to the customer's own page."""
+        with self._house.database.reading() as connection:
+            signup = find_by_token(connection, token)
+        if signup is None:
+            raise ProblemError(404, "There is nothing behind this link any more.")
+        rendered: str = self._page(
+            "thanks.html",
+            handle=signup.handle,
+            verdict=signup.verdict,
+            show_follow=Channel.X.value in signup.channels,
+            preferences_url=url_for("pages.get_preferences", token=token),
+        )
+        return rendered
+
+    def _site(self, publishable_key: str) -> Site:
+        with self._house.database.reading() as connection:
+            site = find_site(connection, publishable_key)
+        if site is None:
+            raise ProblemError(
+                404, "This link names no place of ours: ask the shop for a new one."
+            )
+        return site
+
+    def _form(self, fields: Any) -> SignupForm:
+        return read_form(
+            self._house, fields, has_secret_key=False, default_surface="signup_page"
+        )
+
+    def _render(self, site: Site, form: SignupForm) -> str:
+        rendered: str = self._page(
+            "signup.html",
+            invite_text=self._house.settings.invite_text,
+            site=site.publishable_key,
+            form=form,
+            problems=form.problems(),
+            wordings=self._house.wordings(language_of(request)),
+            channels=self._house.settings.channels,
+            # A fresh one for each page: pressing the button twice is one signup.
+            idempotency_key=secrets.token_urlsafe(16),
+            js_url=url_for("pages.static", filename="signup.js"),
+            action_url=url_for("pages.post_signup"),
+        )
+        return rendered

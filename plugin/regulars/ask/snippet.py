@@ -1,0 +1,22 @@
+"""The fields as plain HTML for a shop's own form, with the wordings in force."""
+
+from flask import render_template
+
+from regulars.ask.inputs import CHANNEL_LABELS
+from regulars.ask.links import link_urls
+from regulars.keep.sites import Site
+from regulars.values.wording import LANGUAGES
+from regulars.web.house import House
+
+
+def render_snippet(house: House, site: Site, language: str = LANGUAGES[0]) -> str:
+    """HTML to paste inside a form; without script it posts the fields of the API."""
+    return render_template(
+        "regulars/snippet.html",
+        site=site.publishable_key,
+        channels=house.settings.channels,
+        labels=CHANNEL_LABELS,
+        wordings=house.wordings(language),
+        invite_text=house.settings.invite_text,
+        link_urls=link_urls,
+    )

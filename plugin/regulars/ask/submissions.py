@@ -1,0 +1,240 @@
+"""From a request to a submission: who may send, what the body holds, and the one form."""
+
+import json
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+from flask import request
+
+from regulars.ask.fields import (
+    FormData,
+    Offer,
+    SignupForm,
+    SubmittedData,
+    fields_from_json,
+)
+from regulars.keep import idempotency
+from regulars.keep.sites import find_site
+from regulars.keep.wordings import find_ref
+from regulars.signup import Accepted, Submission
+from regulars.values.messages import sentence
+from regulars.web.house import House
+from regulars.web.languages import language_of
+from regulars.web.problems import FieldError, ProblemError
+from regulars.web.visitors import Credential, key_id
+
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
+_PAGE_URL_KEPT = 2000
+# https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def read_fields() -> SubmittedData:
+    """What the body holds, form-encoded or JSON.
+
+    Raises:
+        ProblemError: 415 for another content type, 400 for a body that is not JSON.
+    """
+    if request.mimetype == _FORM:
+        return request.form
+    if request.mimetype != _JSON:
+        raise ProblemError(415, f"Send {_FORM} or {_JSON}.")
+    try:
+        payload = json.loads(request.get_data())
+    except (ValueError, RecursionError) as error:
+        # A deeply nested body exhausts the parser: that is the sender's mistake too.
+        raise ProblemError(
+            400,
+            "The body is not JSON.",
+            [FieldError("", "json.invalid", "The body is not JSON.")],
+        ) from error
+    return fields_from_json(payload)
+
+
+def _site_key(fields: SubmittedData) -> str:
+    values = [value for value in fields.getlist("site") if isinstance(value, str)]
+    return values[0].strip() if values else ""
+
+
+def authorize(house: House, fields: SubmittedData) -> Credential:
+    """By what right these fields are sent to the API.
+
+    Raises:
+        ProblemError: 401 or 403 where there is none, 422 for an unknown site under a key.
+    """
+    key, site_key = key_id(house), _site_key(fields)
+    with house.database.reading() as connection:
+        # A NUL byte cannot be in a key, and some databases refuse to be asked.
+        readable = site_key.isascii() and site_key.isprintable()
+        site = find_site(connection, site_key) if site_key and readable else None
+    if site_key and site is None:
+        raise _refused(422 if key else 401, "site", "site.unknown")
+    if key is not None:
+        return Credential(f"key:{key}", True, site)
+    if site is None:
+        raise _refused(401, "site", "site.missing")
+    origin = request.headers.get("Origin")
+    if origin is None or origin == "null":
+        raise _refused(403, "", "origin.missing")
+    if origin not in site.origins:
+        raise _refused(403, "", "origin.not_allowed")
+    return Credential(f"site:{site.id}", False, site)
+
+
+_REFUSALS = {
+    "origin.missing": (
+        "A public request must come from a page: it has no Origin. A server sends"
+        " 'Authorization: Bearer sk_…' instead."
+    ),
+    "origin.not_allowed": (
+        "This page's origin is not one of the site's. Allow it with"
+        " 'regulars site add NAME --origin URL'."
+    ),
+}
+
+
+def _refused(status: int, field: str, code: str) -> ProblemError:
+    text = _REFUSALS.get(code) or sentence(code, language_of(request))
+    return ProblemError(status, text, [FieldError(field, code, text)])
+
+
+def read_form(
+    house: House,
+    fields: SubmittedData | None,
+    *,
+    has_secret_key: bool,
+    default_surface: str,
+) -> SignupForm:
+    """The one form, filled with *fields*; not validated yet."""
+
+    def is_known_wording(wording_id: str, key: str) -> bool:
+        with house.database.reading() as connection:
+            return find_ref(connection, wording_id, key) is not None
+
+    return SignupForm(
+        fields,
+        offer=Offer(
+            channels=house.settings.channels,
+            default_country=house.settings.default_country,
+            language=language_of(request),
+            default_surface=default_surface,
+        ),
+        is_known_wording=is_known_wording,
+        may_send_external_id=has_secret_key,
+    )
+
+
+def refuse_foreign_posts(house: House) -> None:
+    """Let our own pages' forms pass, and callers that are no browser.
+
+    Raises:
+        ProblemError: 403, another site's page sent this form.
+    """
+    fetched_from = request.headers.get("Sec-Fetch-Site")
+    if fetched_from is not None:
+        is_ours = fetched_from in {"same-origin", "none"}
+    else:
+        # Browsers of before 2023 send the origin alone.
+        parts = urlsplit(house.settings.base_url)
+        origin = request.headers.get("Origin")
+        is_ours = origin is None or origin == f"{parts.scheme}://{parts.netloc}"
+    if not is_ours:
+        raise _refused(403, "", "origin.not_allowed")
+
+
+def page_url() -> str | None:
+    """The page that the request came from, without its query."""
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+        host = parts.hostname
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not host:
+        return None
+    url = urlunsplit((parts.scheme, host + port, parts.path, "", ""))
+    return url if len(url) <= _PAGE_URL_KEPT and url.isprintable() else None
+
+
+def idempotency_key(fields: SubmittedData) -> str | None:
+    """The key of the header, quoted or bare, or else of the field ``idempotency_key``.
+
+    Raises:
+        ProblemError: 400, it is not 1 to 255 visible ASCII characters.
+    """
+    text = request.headers.get("Idempotency-Key")
+    if text is None:
+        if isinstance(fields, FormData) and not fields.getlist("idempotency_key"):
+            return None
+        given = [str(value) for value in fields.getlist("idempotency_key")]
+        text = given[0] if given and given[0] else None
+    if text is None:
+        return None
+    text = text.strip()
+    if len(text) > 2 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if not _IDEMPOTENCY_KEY.fullmatch(text):
+        raise _refused(400, "idempotency_key", "idempotency_key.invalid")
+    return text
+
+
+def take(
+    house: House, submission: Submission, scope: str, key: str | None
+) -> dict[str, object] | None:
+    """The answer to a submission, the first one again under a key that was used before.
+
+    None when there was nothing in it.
+
+    Raises:
+        ProblemError: 409 while the first request is in flight, 422 for another body.
+    """
+    now = house.clock()
+    if key is None:
+        return _told(submission, house.signup_desk.take(submission, now))
+    fingerprint = idempotency.fingerprint_of(
+        house.settings.secret_key, request.get_data()
+    )
+    claimed = None
+    try:
+        claim = idempotency.claim(house.database, scope, key, fingerprint, now)
+        if not isinstance(claim, idempotency.Claim):
+            return claim
+        claimed = claim
+        accepted = house.signup_desk.take(submission, now, claim)
+        if accepted is not None:
+            claimed = None
+        return _told(submission, accepted)
+    except idempotency.OtherBody as error:
+        raise ProblemError(
+            422,
+            "This Idempotency-Key was used with another body.",
+            [
+                FieldError(
+                    "idempotency_key",
+                    "idempotency_key.other_body",
+                    "Use a fresh key for each submission.",
+                )
+            ],
+        ) from error
+    except idempotency.InFlight as error:
+        raise ProblemError(
+            409,
+            "The first request with this Idempotency-Key is still being answered.",
+            headers={"Retry-After": "1"},
+        ) from error
+    finally:
+        if claimed is not None:
+            # Nothing was kept under the key: it may be used again.
+            with house.database.transaction() as connection:
+                idempotency.release(connection, claimed)
+
+
+def _told(
+    submission: Submission, accepted: Accepted | None
+) -> dict[str, object] | None:
+    if accepted is None:
+        return None
+    if submission.has_secret_key:
+        return accepted.full_json()
+    return accepted.public_json()

@@ -1,0 +1,1 @@
+"""Where the shop and its machines look."""

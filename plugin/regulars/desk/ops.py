@@ -1,0 +1,59 @@
+"""What machines ask: is it alive, is it ready, what do events look like."""
+
+import json
+
+from flask import Blueprint, Response
+
+from regulars.check.gate import find_trouble
+from regulars.tell.deliveries import backlog
+from regulars.values.instants import to_rfc3339
+from regulars.web.house import House
+from regulars.web.problems import ProblemError
+from regulars_webhooks.events import EVENT_TYPES, schema
+
+
+def ops_blueprint(house: House) -> Blueprint:
+    """Health, readiness and schemas of *house*."""
+    blueprint = Blueprint("ops", __name__)
+
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        now = house.clock()
+        with house.database.reading() as connection:
+            waiting = backlog(connection)
+            trouble = find_trouble(connection)
+        age_s = (
+            (now - waiting.oldest_due_at).total_seconds()
+            if waiting.oldest_due_at
+            else 0.0
+        )
+        state = {
+            "status": "ready",
+            "queue": {"due": waiting.due, "oldest_due_s": round(max(age_s, 0.0), 3)},
+            "x": {
+                "mode": house.settings.x_mode,
+                "trouble": None
+                if trouble is None
+                else {
+                    "reason": trouble.reason.value,
+                    "needs_operator": trouble.reason.needs_operator,
+                    "since": to_rfc3339(trouble.since),
+                    "retry_at": to_rfc3339(trouble.retry_at),
+                },
+            },
+        }
+        return Response(json.dumps(state), mimetype="application/json")
+
+    @blueprint.get("/schemas/<event_type>.json")
+    def get_schema(event_type: str) -> Response:
+        if event_type not in EVENT_TYPES:
+            raise ProblemError(404, "There is no such event type.")
+        return Response(
+            json.dumps(schema(event_type)), mimetype="application/schema+json"
+        )
+
+    return blueprint

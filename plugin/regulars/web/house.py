@@ -1,0 +1,55 @@
+"""The house: the parts that a process is made of, handed to each face by ``app``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flask_limiter import Limiter
+
+from regulars.check.gate import Gate
+from regulars.keep.db import Database
+from regulars.keep.record import Recorder
+from regulars.keep.wordings import put_in_force
+from regulars.settings import Settings
+from regulars.signup import SignupDesk
+from regulars.values.wording import Wording, render_wording, wording_ids
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Settings and the parts made from them; one for the life of a process."""
+
+    settings: Settings
+    database: Database
+    gate: Gate
+    recorder: Recorder
+    signup_desk: SignupDesk
+    limiter: Limiter
+    clock: Callable[[], datetime]
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the erasure journal is: beside the database, or in the data folder."""
+        url = self.database.engine.url
+        if self.database.is_sqlite and url.database:
+            return Path(url.database).resolve().parent
+        return self.settings.data_dir
+
+    def wordings(self, language: str) -> dict[str, Wording]:
+        """The wordings in force, by id; stored under their keys before anybody sees them."""
+        settings = self.settings
+        texts = [
+            (
+                wording_id,
+                language,
+                render_wording(
+                    wording_id,
+                    language,
+                    shop_name=settings.shop_name,
+                    privacy_url=settings.privacy_url or None,
+                ),
+            )
+            for wording_id in wording_ids(settings.channels)
+        ]
+        return put_in_force(self.database, texts, self.clock())

@@ -1,0 +1,133 @@
+"""Errors as the API says them: RFC 9457 ``application/problem+json``, one form for all.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, render_template, request
+from flask_limiter import Limiter
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from regulars.web.languages import language_of
+
+_PAGES = ("/signup", "/p/")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One reason why the request was refused; ``code`` is stable, ``message`` for people."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ProblemError(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+def problem_response(problem: ProblemError) -> Response:
+    """*problem* as the caller gets it: a page where people read, JSON elsewhere."""
+    title = HTTPStatus(problem.status).phrase
+    if request.path.startswith(_PAGES):
+        page = render_template(
+            "regulars/gone.html",
+            title=title,
+            text=problem.detail,
+            language=language_of(request),
+        )
+        return Response(page, problem.status, problem.headers)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "errors": [
+            {"field": error.field, "code": error.code, "message": error.message}
+            for error in problem.errors
+        ],
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False),
+        problem.status,
+        problem.headers,
+        mimetype="application/problem+json",
+    )
+
+
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "The request is larger than 64 kB.",
+    415: "Send application/x-www-form-urlencoded or application/json.",
+}
+
+
+def register_problems(app: Flask, limiter: Limiter) -> None:
+    """Let every error of *app* leave as a problem."""
+
+    @app.errorhandler(ProblemError)
+    def _problem(error: ProblemError) -> Response:
+        return problem_response(error)
+
+    @app.errorhandler(429)
+    def _too_many(error: HTTPException) -> Response:
+        limit = limiter.current_limit
+        wait = 60
+        if limit is not None:
+            wait = max(1, round(limit.reset_at - time.time()))
+        return problem_response(
+            ProblemError(
+                429,
+                f"Too many requests from this address: try again in {wait} s.",
+                headers={"Retry-After": str(wait)},
+            )
+        )
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = error.code or 500
+        detail = _DETAILS.get(status, error.description or HTTPStatus(status).phrase)
+        return problem_response(ProblemError(status, detail))
+
+    @app.errorhandler(OperationalError)
+    def _no_database(error: OperationalError) -> Response:
+        # The type alone: the statement's parameters are somebody's data.
+        app.logger.error("database unavailable")
+        return problem_response(
+            ProblemError(
+                503,
+                "Nothing could be stored just now; nothing was lost. Try again.",
+                headers={"Retry-After": "5"},
+            )
+        )
+
+    @app.errorhandler(Exception)
+    def _fault(error: Exception) -> Response:
+        app.logger.error(
+            "request failed",
+            extra={"error": type(error).__name__, "path": request.endpoint},
+        )
+        return problem_response(
+            ProblemError(500, "Something went wrong on our side; nothing was stored.")
+        )
