@@ -60,6 +60,8 @@ def open_shop(
     """
     app = Flask("regulars", static_folder=None)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    # What a statement failed on is somebody's data: not into any error text.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     db.init_app(app)
