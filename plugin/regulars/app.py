@@ -136,6 +136,7 @@ def make_worker(house: House) -> Worker:
             house.gate,
             house.recorder,
             timeout_s=settings.x_timeout_s,
+            retry_s=settings.x_retry_s,
             x_profile=settings.x_profile,
         )
     dispatcher = Dispatcher(house.database, make_transport(settings), house.clock)

@@ -1,7 +1,7 @@
 """Pending handles are asked again until X has given its verdict; the shop is told then."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -42,13 +42,15 @@ class Recheck:
         recorder: Recorder,
         *,
         timeout_s: float,
+        retry_s: float,
         x_profile: str,
     ) -> None:
-        """*timeout_s* bounds one call; nobody waits for it."""
+        """*timeout_s* bounds one call; *retry_s* is the least wait between tries of one handle."""
         self._database = database
         self._gate = gate
         self._recorder = recorder
         self._timeout_s = timeout_s
+        self._retry = timedelta(seconds=retry_s)
         self._may_keep_profile = x_profile == Ownership.CLAIMED.value
 
     def run_due(self, now: datetime) -> int:
@@ -58,7 +60,9 @@ class Recheck:
             if trouble and trouble.retry_at > now:
                 return 0
             # One handle is enough to find out whether X is back; the rest follows.
-            pending = list_pending(connection, 1 if trouble else _BATCH)
+            pending = list_pending(
+                connection, 1 if trouble else _BATCH, tried_until=now - self._retry
+            )
             due = [point for point in pending if _consents_to_it(connection, point)]
         refused = [point for point in pending if point not in due]
         self._uncheck(refused, now)

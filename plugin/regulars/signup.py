@@ -280,7 +280,7 @@ def _put_addresses(
             ids.append(add_contact_point(connection, customer_id, item, now))
             continue
         ids.append(held.id)
-        if item.finding.checked_at is not None:
+        if item.finding.verdict not in {None, Verdict.UNCHECKED}:
             # A verdict is X's word about the handle, nobody's claim about the person.
             open_verdicts = (Verdict.PENDING, Verdict.UNCHECKED)
             record_finding(connection, held.id, item.finding, was=open_verdicts)

@@ -29,7 +29,7 @@ def api_blueprint(house: House) -> Blueprint:
         return key_id(house) or visitor()
 
     @blueprint.post("/v1/signups")
-    @house.limiter.limit(rate, key_func=caller)
+    @house.limiter.limit(rate, key_func=caller, methods=["POST"])
     def post_signup() -> Response:
         # The raw body first: the idempotency fingerprint is of what was sent.
         request.get_data()

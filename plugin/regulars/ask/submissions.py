@@ -7,7 +7,6 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import request
 
 from regulars.ask.fields import (
-    FormData,
     Offer,
     SignupForm,
     SubmittedData,
@@ -165,12 +164,9 @@ def idempotency_key(fields: SubmittedData) -> str | None:
     """
     text = request.headers.get("Idempotency-Key")
     if text is None:
-        if isinstance(fields, FormData) and not fields.getlist("idempotency_key"):
+        text = next(iter(fields.getlist("idempotency_key")), "")
+        if not text:
             return None
-        given = [str(value) for value in fields.getlist("idempotency_key")]
-        text = given[0] if given and given[0] else None
-    if text is None:
-        return None
     text = text.strip()
     if len(text) > 2 and text[0] == text[-1] == '"':
         text = text[1:-1]

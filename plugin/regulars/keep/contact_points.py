@@ -193,8 +193,10 @@ def _columns(finding: Finding) -> dict[str, Any]:
     }
 
 
-def list_pending(connection: Connection, limit: int) -> list[ContactRow]:
-    """Contact points whose check is still to be made, *limit* at most.
+def list_pending(
+    connection: Connection, limit: int, *, tried_until: datetime
+) -> list[ContactRow]:
+    """Contact points whose check is still to be made, *limit* at most, none tried after *tried_until*.
 
     Those that were never tried come first, the newest before all, then those whose
     last try is longest ago: one that fails each time cannot keep the others waiting.
@@ -203,7 +205,10 @@ def list_pending(connection: Connection, limit: int) -> list[ContactRow]:
     return list(
         connection.execute(
             select(contact_point_table)
-            .where(_IS_PENDING)
+            .where(
+                _IS_PENDING,
+                or_(columns.tried_at.is_(None), columns.tried_at <= tried_until),
+            )
             .order_by(columns.tried_at.asc().nulls_first(), columns.id.desc())
             .limit(limit)
         )

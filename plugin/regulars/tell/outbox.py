@@ -104,9 +104,7 @@ def claim_event(connection: Connection, event_id: str, endpoint: Endpoint) -> Cl
     return _claimed(_claimed_rows(connection, [delivery_id])[0], token, endpoint)
 
 
-def _claimed_rows(
-    connection: Connection, delivery_ids: Sequence[str]
-) -> list[Any]:
+def _claimed_rows(connection: Connection, delivery_ids: Sequence[str]) -> list[Any]:
     columns = delivery_table.c
     rows = connection.execute(
         select(

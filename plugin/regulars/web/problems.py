@@ -5,12 +5,13 @@ https://www.rfc-editor.org/rfc/rfc9457
 
 import json
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, render_template, request, url_for
 from flask_limiter import Limiter
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
@@ -18,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from regulars.web.languages import language_of
 
 _PAGES = ("/signup", "/p/")
+_HOME = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,13 @@ class ProblemError(Exception):
 def problem_response(problem: ProblemError) -> Response:
     """*problem* as the caller gets it: a page where people read, JSON elsewhere."""
     title = HTTPStatus(problem.status).phrase
-    if request.path.startswith(_PAGES):
+    if request.path == _HOME or request.path.startswith(_PAGES):
         page = render_template(
             "regulars/gone.html",
             title=title,
             text=problem.detail,
             language=language_of(request),
+            css_url=url_for("pages.static", filename="page.css"),
         )
         return Response(page, problem.status, problem.headers)
     body: dict[str, Any] = {
@@ -124,9 +127,15 @@ def register_problems(app: Flask, limiter: Limiter) -> None:
 
     @app.errorhandler(Exception)
     def _fault(error: Exception) -> Response:
+        # Where and of what kind, never the text: it may quote what was sent.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
         app.logger.error(
             "request failed",
-            extra={"error": type(error).__name__, "path": request.endpoint},
+            extra={
+                "error": type(error).__name__,
+                "at": f"{frame.filename}:{frame.lineno}",
+                "endpoint": request.endpoint,
+            },
         )
         return problem_response(
             ProblemError(500, "Something went wrong on our side; nothing was stored.")
