@@ -6,7 +6,6 @@ X is asked before the transaction is opened, and nothing it answers can refuse a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -24,35 +23,24 @@ from regulars.keep.consents import (
 from regulars.keep.contact_points import (
     Finding,
     Sent,
-    add_contact_point,
-    find_same,
-    record_finding,
 )
 from regulars.keep.customers import (
     add_customer,
-    change_customer,
     find_by_external_id,
-    find_customer,
-    united_interests,
-    united_topics,
 )
 from regulars.keep.db import Database
-from regulars.keep.matching import Match, Trust, match_customer
+from regulars.keep.joining import apply_answer, put_addresses
+from regulars.keep.matching import Trust, match_customer
 from regulars.keep.record import Json, Recorder
 from regulars.keep.signups import add_signup, preferences_token
 from regulars.keep.wordings import find_ref
 from regulars.tell.publishing import publish
+from regulars.values.agreements import agreements_of
 from regulars.values.answer import Answer
-from regulars.values.contact import CHANNELS, KINDS, Channel, Kind, Ownership, Purpose
+from regulars.values.contact import CHANNELS, KINDS, Kind, Ownership, Purpose
 from regulars.values.handle import Handle
 from regulars.values.ids import new_id
 from regulars.values.verdict import Verdict
-from regulars.values.wording import (
-    CONTACT_CHANNEL,
-    CONVERSATION_X,
-    X_LINK,
-    offers_wording,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +197,9 @@ class SignupDesk:
         else:
             customer_id = match.customer_id
             before = self._recorder.record(connection, customer_id)
-        point_ids = _put_addresses(connection, customer_id, match, sent, now)
+        point_ids = put_addresses(connection, customer_id, match, sent, now)
         signup_id = new_id("sgn", now)
-        _change(connection, customer_id, match, answer, signup_id, now)
+        apply_answer(connection, customer_id, match, answer, signup_id, now)
         held = consents_of(connection, customer_id)
         consents = _consents(connection, submission, match.trust, held)
         add_consents(connection, customer_id, signup_id, consents, now)
@@ -265,59 +253,6 @@ def _told(sent: Sequence[Sent]) -> dict[str, str | None]:
     return {}
 
 
-def _put_addresses(
-    connection: Connection,
-    customer_id: str,
-    match: Match,
-    sent: Sequence[Sent],
-    now: datetime,
-) -> list[str]:
-    """The ids of the contact points that were sent; new ones are added."""
-    ids = []
-    for item in sent:
-        held = find_same(connection, customer_id, item) if match.customer_id else None
-        if held is None:
-            ids.append(add_contact_point(connection, customer_id, item, now))
-            continue
-        ids.append(held.id)
-        if item.finding.verdict not in {None, Verdict.UNCHECKED}:
-            # A verdict is X's word about the handle, nobody's claim about the person.
-            open_verdicts = (Verdict.PENDING, Verdict.UNCHECKED)
-            record_finding(connection, held.id, item.finding, was=open_verdicts)
-    return ids
-
-
-def _change(
-    connection: Connection,
-    customer_id: str,
-    match: Match,
-    answer: Answer,
-    signup_id: str,
-    now: datetime,
-) -> None:
-    """The customer row as this answer leaves it; the next version."""
-    row = find_customer(connection, customer_id)
-    if row is None:
-        raise LookupError(customer_id)
-    chosen = [channel.value for channel in answer.channels]
-    changes: dict[str, Any] = {
-        "last_signup_id": signup_id,
-        "topics": united_topics(row.topics, answer.topics),
-        "interests": united_interests(row.interests, answer.interests),
-    }
-    if match.trust is Trust.ADDS:
-        ranked = dict.fromkeys([*row.preferred_channels, *chosen])
-    else:
-        ranked = dict.fromkeys([*chosen, *row.preferred_channels])
-        for name in ("given_name", "family_name", "locale"):
-            if getattr(answer, name) is not None:
-                changes[name] = getattr(answer, name)
-    changes["preferred_channels"] = list(ranked)
-    if row.external_id is None and answer.external_id is not None:
-        changes["external_id"] = answer.external_id
-    change_customer(connection, customer_id, now, **changes)
-
-
 def _consents(
     connection: Connection,
     submission: Submission,
@@ -326,50 +261,19 @@ def _consents(
 ) -> list[Consent]:
     """What was agreed to, each with the wording that was on the screen."""
     consents = []
-    for purpose, channel, method, wording_id, key in _agreements(submission.answer):
-        state = State.GRANTED
+    for agreed in agreements_of(submission.answer):
+        purpose, channel = agreed.purpose, agreed.channel
         needs_proof = CHANNELS[channel].offers_need_proof
+        state = State.GRANTED
         if purpose is Purpose.OFFERS and needs_proof:
             state = State.PENDING
         if trust is Trust.ADDS and was_withdrawn(held, (purpose, channel)):
             # Who withdrew must not be brought back by whoever types the address.
             state = State.PENDING
-        wording = find_ref(connection, wording_id, key)
+        wording = find_ref(connection, agreed.wording_id, agreed.wording_key)
         consents.append(
-            Consent(purpose, channel, state, method, submission.rendered_by, wording)
+            Consent(
+                purpose, channel, state, agreed.method, submission.rendered_by, wording
+            )
         )
     return consents
-
-
-def _agreements(answer: Answer) -> list[tuple[Purpose, Channel, str, str, str]]:
-    """(purpose, channel, method, wording id, wording key) of everything agreed to."""
-    said = []
-    if answer.x_link:
-        said.append((Purpose.X_LINK, Channel.X, "handle_field", X_LINK, answer.x_link))
-    if answer.contact_wording:
-        said += [
-            (
-                purpose,
-                channel,
-                "channel_choice",
-                CONTACT_CHANNEL,
-                answer.contact_wording,
-            )
-            for channel in answer.channels
-            for purpose in (Purpose.ORDER, Purpose.SERVICE_NEWS)
-        ]
-    if answer.conversation_x:
-        said.append(
-            (
-                Purpose.CONVERSATION,
-                Channel.X,
-                "checkbox",
-                CONVERSATION_X,
-                answer.conversation_x,
-            )
-        )
-    said += [
-        (Purpose.OFFERS, channel, "checkbox", offers_wording(channel), key)
-        for channel, key in answer.offers
-    ]
-    return said

@@ -1,0 +1,76 @@
+"""How one answer joins a record: its addresses, choices and names, as far as it may."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from regulars.keep.contact_points import (
+    Sent,
+    add_contact_point,
+    find_same,
+    record_finding,
+)
+from regulars.keep.customers import (
+    change_customer,
+    find_customer,
+    united_interests,
+    united_topics,
+)
+from regulars.keep.matching import Match, Trust
+from regulars.values.answer import Answer
+from regulars.values.verdict import Verdict
+
+
+def put_addresses(
+    connection: Connection,
+    customer_id: str,
+    match: Match,
+    sent: Sequence[Sent],
+    now: datetime,
+) -> list[str]:
+    """The ids of the contact points that were sent; new ones are added."""
+    ids = []
+    for item in sent:
+        held = find_same(connection, customer_id, item) if match.customer_id else None
+        if held is None:
+            ids.append(add_contact_point(connection, customer_id, item, now))
+            continue
+        ids.append(held.id)
+        if item.finding.verdict not in {None, Verdict.UNCHECKED}:
+            # A verdict is X's word about the handle, nobody's claim about the person.
+            open_verdicts = (Verdict.PENDING, Verdict.UNCHECKED)
+            record_finding(connection, held.id, item.finding, was=open_verdicts)
+    return ids
+
+
+def apply_answer(
+    connection: Connection,
+    customer_id: str,
+    match: Match,
+    answer: Answer,
+    signup_id: str,
+    now: datetime,
+) -> None:
+    """The customer row as this answer leaves it; the next version."""
+    row = find_customer(connection, customer_id)
+    if row is None:
+        raise LookupError(customer_id)
+    chosen = [channel.value for channel in answer.channels]
+    changes: dict[str, Any] = {
+        "last_signup_id": signup_id,
+        "topics": united_topics(row.topics, answer.topics),
+        "interests": united_interests(row.interests, answer.interests),
+    }
+    if match.trust is Trust.ADDS:
+        ranked = dict.fromkeys([*row.preferred_channels, *chosen])
+    else:
+        ranked = dict.fromkeys([*chosen, *row.preferred_channels])
+        for name in ("given_name", "family_name", "locale"):
+            if getattr(answer, name) is not None:
+                changes[name] = getattr(answer, name)
+    changes["preferred_channels"] = list(ranked)
+    if row.external_id is None and answer.external_id is not None:
+        changes["external_id"] = answer.external_id
+    change_customer(connection, customer_id, now, **changes)

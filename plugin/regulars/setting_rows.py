@@ -1,0 +1,224 @@
+"""The table of settings: every name with its default, what it may be and what it is for."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from regulars.values.contact import Channel
+from regulars.values.handle import InvalidHandle, parse_handle
+from regulars_webhooks.addresses import check_allow
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the settings table: its name, default as documented, parser and purpose."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    purpose: str
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        raise ValueError("must be a whole number, 0 or more")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 86_400:
+        raise ValueError("must be a number of seconds, more than 0")
+    return seconds
+
+
+def _switch(value: str) -> bool:
+    words = {"0": False, "1": True, "false": False, "true": True}
+    if value.lower() not in words:
+        raise ValueError("must be 0 or 1")
+    return words[value.lower()]
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an address such as https://shop.example")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must hold no password, query or fragment")
+    return value.rstrip("/")
+
+
+def _link(value: str) -> str:
+    return value and _address(value)
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return value
+
+    return parse
+
+
+def _channels(value: str) -> tuple[Channel, ...]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    known = [channel.value for channel in Channel]
+    if not names or len(set(names)) < len(names) or set(names) - set(known):
+        raise ValueError(f"must name some of {', '.join(known)}, each once")
+    return tuple(Channel(name) for name in names)
+
+
+def _country(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise ValueError("must be a two-letter country code such as US")
+    return value
+
+
+def _own_handle(value: str) -> str:
+    try:
+        return parse_handle(value).text if value else ""
+    except InvalidHandle as error:
+        raise ValueError("must be the shop's X handle, such as @tonys") from error
+
+
+def _allowed(value: str) -> tuple[str, ...]:
+    entries = tuple(entry.strip() for entry in value.split(",") if entry.strip())
+    check_allow(entries)
+    return entries
+
+
+def absolute_path(value: str) -> Path:
+    """The path that *value* names.
+
+    Raises:
+        ValueError: it is not absolute, so it would move with the working directory.
+    """
+    path = Path(value)
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    return path
+
+
+def _existing_file(value: str) -> str:
+    if value and not Path(value).is_file():
+        raise ValueError("names no file")
+    return value
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DATA_DIR",
+        "$XDG_DATA_HOME/regulars",
+        absolute_path,
+        "Folder of the settings file `regulars.env`, the secret key, the SQLite database and the erasure journal. An absolute path.",
+    ),
+    Setting(
+        "DATABASE_URL",
+        "SQLite in the data folder",
+        _text,
+        "Where everything is kept: an SQLAlchemy URL.",
+    ),
+    Setting(
+        "SECRET_KEY",
+        "made once in the data folder",
+        _text,
+        "Signs preference links; at least 32 characters. Required when `DATABASE_URL` is set.",
+    ),
+    Setting(
+        "BASE_URL",
+        "http://127.0.0.1:8000",
+        _address,
+        "Public address of this service; links are made from it, never from a request.",
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        "0",
+        _whole,
+        "How many proxies stand in front and set `X-Forwarded-For`.",
+    ),
+    Setting("SHOP_NAME", "Our shop", _text, "The shop's name, as customers know it."),
+    Setting(
+        "SHOP_X_USERNAME",
+        "",
+        _own_handle,
+        "The shop's own X handle, for the follow link.",
+    ),
+    Setting(
+        "PRIVACY_URL", "", _link, "The shop's privacy page, linked where data is asked."
+    ),
+    Setting(
+        "CHANNELS",
+        "x,email,sms,phone,facebook",
+        _channels,
+        "Ways to be contacted that the shop offers, in the order shown (also: `whatsapp`).",
+    ),
+    Setting(
+        "DEFAULT_COUNTRY",
+        "US",
+        _country,
+        "Country of phone numbers written without a country code.",
+    ),
+    Setting(
+        "INVITE_TEXT",
+        "So that we can reach you the way you like, most of all when something changes.",
+        _text,
+        "The one sentence that says why the shop asks.",
+    ),
+    Setting(
+        "X_MODE",
+        "`lookup` with a token, else `format`",
+        _one_of("", "lookup", "format", "off"),
+        "`lookup` asks X, `format` checks the spelling alone, `off` never asks X for anything.",
+    ),
+    Setting(
+        "X_BEARER_TOKEN",
+        "",
+        _text,
+        "App-only bearer token of the shop's own X app.",
+    ),
+    Setting("X_API_URL", "https://api.x.com", _address, "Where X answers."),
+    Setting(
+        "X_TIMEOUT_S", "2.0", _seconds, "What a signup waits for X at most, in seconds."
+    ),
+    Setting(
+        "X_RETRY_S",
+        "5",
+        _seconds,
+        "First wait after trouble with X, in seconds; doubles per failed try to 15 minutes.",
+    ),
+    Setting(
+        "X_PROFILE",
+        "claimed",
+        _one_of("claimed", "proven", "never"),
+        "When the public profile may be taken: for every handle given (`claimed`), for proven owners, or never.",
+    ),
+    Setting(
+        "ENDPOINT_ALLOW",
+        "",
+        _allowed,
+        "Private networks or host names that endpoints may be on, comma-separated.",
+    ),
+    Setting(
+        "CA_BUNDLE",
+        "",
+        _existing_file,
+        "File of certificates that endpoints are checked against.",
+    ),
+    Setting(
+        "ALLOW_PRIVATE_ENDPOINTS",
+        "0",
+        _switch,
+        "Development only: endpoints on loopback and plain http.",
+    ),
+)
