@@ -19,6 +19,7 @@ from regulars.keep.db import Database, db
 from regulars.keep.record import Recorder
 from regulars.keep.schema import MIGRATIONS
 from regulars.keep.suppressions import suppression_table
+from regulars.keep.wordings import WordingBook
 from regulars.recheck import Recheck
 from regulars.settings import Settings
 from regulars.signup import SignupDesk
@@ -100,15 +101,17 @@ def _house(
         secret_key=settings.secret_key,
     )
     gate = Gate(lookup, database, retry_s=settings.x_retry_s, waiting=_WAITING_FOR_X)
+    book = WordingBook(database)
     desk = SignupDesk(
         database,
         gate,
         recorder,
+        book,
         secret_key=settings.secret_key,
         x_timeout_s=settings.x_timeout_s,
         x_profile=settings.x_profile,
     )
-    return House(settings, database, gate, recorder, desk, limiter, clock)
+    return House(settings, database, gate, recorder, book, desk, limiter, clock)
 
 
 def upgrade_schema(shop: Shop) -> None:

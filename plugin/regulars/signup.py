@@ -33,7 +33,7 @@ from regulars.keep.joining import apply_answer, put_addresses
 from regulars.keep.matching import Trust, match_customer
 from regulars.keep.record import Json, Recorder
 from regulars.keep.signups import add_signup, preferences_token
-from regulars.keep.wordings import find_ref
+from regulars.keep.wordings import WordingBook
 from regulars.tell.publishing import publish
 from regulars.values.agreements import agreements_of
 from regulars.values.answer import Answer
@@ -96,6 +96,7 @@ class SignupDesk:
         database: Database,
         lookup: HandleLookup,
         recorder: Recorder,
+        book: WordingBook,
         *,
         secret_key: str,
         x_timeout_s: float,
@@ -105,6 +106,7 @@ class SignupDesk:
         self._database = database
         self._lookup = lookup
         self._recorder = recorder
+        self._book = book
         self._secret_key = secret_key
         self._x_timeout_s = x_timeout_s
         self._may_keep_profile = x_profile == Ownership.CLAIMED.value
@@ -201,7 +203,7 @@ class SignupDesk:
         signup_id = new_id("sgn", now)
         apply_answer(connection, customer_id, match, answer, signup_id, now)
         held = consents_of(connection, customer_id)
-        consents = _consents(connection, submission, match.trust, held)
+        consents = self._consents(submission, match.trust, held)
         add_consents(connection, customer_id, signup_id, consents, now)
         token = preferences_token(self._secret_key, signup_id)
         add_signup(
@@ -224,6 +226,36 @@ class SignupDesk:
             raise LookupError(customer_id)
         publish(connection, before, after, now)
         return self._accepted(signup_id, token, sent, after["customer"])
+
+    def _consents(
+        self,
+        submission: Submission,
+        trust: Trust,
+        held: Sequence[ConsentRow],
+    ) -> list[Consent]:
+        """What was agreed to, each with the wording that was on the screen."""
+        consents = []
+        for agreed in agreements_of(submission.answer):
+            purpose, channel = agreed.purpose, agreed.channel
+            needs_proof = CHANNELS[channel].offers_need_proof
+            state = State.GRANTED
+            if purpose is Purpose.OFFERS and needs_proof:
+                state = State.PENDING
+            if trust is Trust.ADDS and was_withdrawn(held, (purpose, channel)):
+                # Who withdrew must not be brought back by whoever types the address.
+                state = State.PENDING
+            wording = self._book.find(agreed.wording_id, agreed.wording_key)
+            consents.append(
+                Consent(
+                    purpose,
+                    channel,
+                    state,
+                    agreed.method,
+                    submission.rendered_by,
+                    wording,
+                )
+            )
+        return consents
 
     def _accepted(
         self, signup_id: str, token: str, sent: Sequence[Sent], customer: Json
@@ -251,29 +283,3 @@ def _told(sent: Sequence[Sent]) -> dict[str, str | None]:
                 "verdict": item.finding.verdict.value,
             }
     return {}
-
-
-def _consents(
-    connection: Connection,
-    submission: Submission,
-    trust: Trust,
-    held: Sequence[ConsentRow],
-) -> list[Consent]:
-    """What was agreed to, each with the wording that was on the screen."""
-    consents = []
-    for agreed in agreements_of(submission.answer):
-        purpose, channel = agreed.purpose, agreed.channel
-        needs_proof = CHANNELS[channel].offers_need_proof
-        state = State.GRANTED
-        if purpose is Purpose.OFFERS and needs_proof:
-            state = State.PENDING
-        if trust is Trust.ADDS and was_withdrawn(held, (purpose, channel)):
-            # Who withdrew must not be brought back by whoever types the address.
-            state = State.PENDING
-        wording = find_ref(connection, agreed.wording_id, agreed.wording_key)
-        consents.append(
-            Consent(
-                purpose, channel, state, agreed.method, submission.rendered_by, wording
-            )
-        )
-    return consents

@@ -13,9 +13,11 @@ from regulars.ask.submissions import (
     idempotency_key,
     page_url,
     read_form,
+    read_form_body,
     refuse_foreign_posts,
     take,
 )
+from regulars.keep.idempotency import fingerprint_of
 from regulars.keep.signups import find_by_token
 from regulars.keep.sites import Site, find_site, list_sites
 from regulars.signup import Submission
@@ -91,10 +93,10 @@ class _SignupPage:
 
     def post(self) -> BaseResponse | tuple[str, int]:
         """Take the form in and go on to the thanks, or show it again with what is wrong."""
-        request.get_data()
         refuse_foreign_posts(self._house)
-        site = self._site(request.form.get("site", ""))
-        form = self._form(request.form)
+        fields = read_form_body()
+        site = self._site(fields.get("site", ""))
+        form = self._form(fields)
         if not form.validate():
             return self._render(site, form), 422
         submission = Submission(
@@ -104,7 +106,12 @@ class _SignupPage:
             rendered_by="regulars",
             page_url=page_url(),
         )
-        key = idempotency_key(request.form)
+        key = idempotency_key(fields)
+        if key is not None:
+            # Who goes back, corrects a slip and presses again sends another body with
+            # the same page's key in it: that is a new signup, nothing to be refused.
+            secret_key = self._house.settings.secret_key
+            key = fingerprint_of(secret_key, request.get_data())
         told = take(self._house, submission, f"page:{site.id}", key)
         if told is None:
             again = url_for("pages.get_signup", site=site.publishable_key)

@@ -2,9 +2,10 @@
 
 import json
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from regulars.ask.fields import (
     Offer,
@@ -14,7 +15,6 @@ from regulars.ask.fields import (
 )
 from regulars.keep import idempotency
 from regulars.keep.sites import find_site
-from regulars.keep.wordings import find_ref
 from regulars.signup import Accepted, Submission
 from regulars.values.messages import sentence
 from regulars.web.house import House
@@ -33,22 +33,32 @@ def read_fields() -> SubmittedData:
     """What the body holds, form-encoded or JSON.
 
     Raises:
-        ProblemError: 415 for another content type, 400 for a body that is not JSON.
+        ProblemError: 415 for another content type, 400 for a body that cannot be read.
     """
     if request.mimetype == _FORM:
-        return request.form
+        return read_form_body()
     if request.mimetype != _JSON:
         raise ProblemError(415, f"Send {_FORM} or {_JSON}.")
     try:
         payload = json.loads(request.get_data())
     except (ValueError, RecursionError) as error:
         # A deeply nested body exhausts the parser: that is the sender's mistake too.
-        raise ProblemError(
-            400,
-            "The body is not JSON.",
-            [FieldError("", "json.invalid", "The body is not JSON.")],
-        ) from error
+        raise _refused(400, "", "json.invalid") from error
     return fields_from_json(payload)
+
+
+def read_form_body() -> MultiDict[str, str]:
+    """The fields of a form-encoded body.
+
+    Raises:
+        ProblemError: 400, it is not UTF-8: the parser would drop all of it or garble
+            names in silence.
+    """
+    try:
+        unquote_to_bytes(request.get_data()).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refused(400, "", "form.not_utf8") from error
+    return request.form
 
 
 def _site_key(fields: SubmittedData) -> str:
@@ -64,9 +74,7 @@ def authorize(house: House, fields: SubmittedData) -> Credential:
     """
     key, site_key = key_id(house), _site_key(fields)
     with house.database.reading() as connection:
-        # A NUL byte cannot be in a key, and some databases refuse to be asked.
-        readable = site_key.isascii() and site_key.isprintable()
-        site = find_site(connection, site_key) if site_key and readable else None
+        site = find_site(connection, site_key) if site_key else None
     if site_key and site is None:
         raise _refused(422 if key else 401, "site", "site.unknown")
     if key is not None:
@@ -82,6 +90,11 @@ def authorize(house: House, fields: SubmittedData) -> Credential:
 
 
 _REFUSALS = {
+    "json.invalid": "The body is not JSON.",
+    "form.not_utf8": "The form is not in UTF-8.",
+    "origin.foreign": (
+        "This form was sent from another site. Please open our page and send it there."
+    ),
     "origin.missing": (
         "A public request must come from a page: it has no Origin. A server sends"
         " 'Authorization: Bearer sk_…' instead."
@@ -108,8 +121,7 @@ def read_form(
     """The one form, filled with *fields*; not validated yet."""
 
     def is_known_wording(wording_id: str, key: str) -> bool:
-        with house.database.reading() as connection:
-            return find_ref(connection, wording_id, key) is not None
+        return house.wording_book.find(wording_id, key) is not None
 
     return SignupForm(
         fields,
@@ -139,7 +151,7 @@ def refuse_foreign_posts(house: House) -> None:
         origin = request.headers.get("Origin")
         is_ours = origin is None or origin == f"{parts.scheme}://{parts.netloc}"
     if not is_ours:
-        raise _refused(403, "", "origin.not_allowed")
+        raise _refused(403, "", "origin.foreign")
 
 
 def page_url() -> str | None:
@@ -214,10 +226,12 @@ def take(
             ],
         ) from error
     except idempotency.InFlight as error:
+        text = "The first request with this Idempotency-Key is still being answered."
         raise ProblemError(
             409,
-            "The first request with this Idempotency-Key is still being answered.",
-            headers={"Retry-After": "1"},
+            text,
+            [FieldError("idempotency_key", "idempotency_key.in_flight", text)],
+            {"Retry-After": "1"},
         ) from error
     finally:
         if claimed is not None:

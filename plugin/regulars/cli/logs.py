@@ -9,6 +9,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _QUIET = (
     "tweepy",
     "urllib3",
+    "sqlalchemy",
     "requests_oauthlib",
     "oauthlib",
     "alembic",

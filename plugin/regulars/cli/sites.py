@@ -14,6 +14,8 @@ from regulars.keep.sites import (
     list_sites,
 )
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 @click.group()
 def site() -> None:
@@ -23,19 +25,25 @@ def site() -> None:
 def _origin(
     context: click.Context, option: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
-    origins = []
-    for text in value:
+    return tuple(map(_as_browsers_write, value))
+
+
+def _as_browsers_write(text: str) -> str:
+    """The origin in *text* as the header Origin says it: lower case, no default port."""
+    try:
         parts = urlsplit(text)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.path.strip("/")
-        ):
-            raise click.BadParameter(
-                f"{text!r} is not an origin such as https://shop.example"
-            )
-        origins.append(f"{parts.scheme}://{parts.netloc.lower()}")
-    return tuple(origins)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        host, port = "", None
+    rest = parts.path.strip("/") or parts.query or parts.fragment if host else ""
+    is_web = host and parts.scheme in _DEFAULT_PORTS and host.isascii()
+    if not is_web or rest or "@" in parts.netloc:
+        raise click.BadParameter(
+            f"{text!r} is not an origin such as https://shop.example"
+        )
+    name = f"[{host}]" if ":" in host else host
+    suffix = f":{port}" if port not in {None, _DEFAULT_PORTS[parts.scheme]} else ""
+    return f"{parts.scheme}://{name}{suffix}"
 
 
 @site.command()

@@ -93,26 +93,27 @@ def add_consents(
     now: datetime,
 ) -> None:
     """Append one row per consent."""
-    for consent in consents:
-        wording = consent.wording
-        connection.execute(
-            consent_table.insert().values(
-                id=new_id("con", now),
-                customer_id=customer_id,
-                signup_id=signup_id,
-                purpose=consent.purpose.value,
-                channel=consent.channel.value,
-                state=consent.state.value,
-                legal_basis=consent.legal_basis,
-                method=consent.method,
-                rendered_by=consent.rendered_by,
-                wording_id=wording.id if wording else None,
-                wording_key=wording.key if wording else None,
-                wording_sha256=wording.sha256 if wording else None,
-                occurred_at=now,
-                recorded_at=now,
-            )
-        )
+    rows = [
+        {
+            "id": new_id("con", now),
+            "customer_id": customer_id,
+            "signup_id": signup_id,
+            "purpose": consent.purpose.value,
+            "channel": consent.channel.value,
+            "state": consent.state.value,
+            "legal_basis": consent.legal_basis,
+            "method": consent.method,
+            "rendered_by": consent.rendered_by,
+            "wording_id": consent.wording.id if consent.wording else None,
+            "wording_key": consent.wording.key if consent.wording else None,
+            "wording_sha256": consent.wording.sha256 if consent.wording else None,
+            "occurred_at": now,
+            "recorded_at": now,
+        }
+        for consent in consents
+    ]
+    if rows:
+        connection.execute(consent_table.insert(), rows)
 
 
 def consents_of(connection: Connection, customer_id: str) -> list[ConsentRow]:

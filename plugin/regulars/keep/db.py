@@ -22,7 +22,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_S = 30
-_WRITING = "regulars_writing"
+# Execution option of connections that write: their transactions begin immediate.
+WRITING = "regulars_writing"
 
 db = SQLAlchemy(
     metadata=MetaData(
@@ -107,7 +108,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """All or nothing; the only place that commits. No network call inside."""
         with self._lock, self.engine.connect() as connection:
-            connection.execution_options(**{_WRITING: True})
+            connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield connection
 
@@ -149,5 +150,5 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         # A deferred transaction that reads and then writes fails at once when another
         # writer came between; an immediate one waits its turn.
-        writing = connection.get_execution_options().get(_WRITING)
+        writing = connection.get_execution_options().get(WRITING)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -94,7 +94,10 @@ def list_sites(connection: Connection) -> list[Site]:
 
 
 def find_site(connection: Connection, publishable_key: str) -> Site | None:
-    """The site that *publishable_key* names."""
+    """The site that *publishable_key* names; any text whatever may be asked for."""
+    if not (publishable_key.isascii() and publishable_key.isprintable()):
+        # No key of ours; with a NUL byte in it some databases refuse to be asked.
+        return None
     row = connection.execute(
         select(site_table).where(site_table.c.publishable_key == publishable_key)
     ).one_or_none()

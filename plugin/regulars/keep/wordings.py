@@ -43,32 +43,55 @@ class WordingRef:
     sha256: str
 
 
-def put_in_force(
-    database: Database, texts: Iterable[tuple[str, str, str]], now: datetime
-) -> dict[str, Wording]:
-    """The wordings of *texts* (id, language, text) by id, each under its key.
+class WordingBook:
+    """The wordings of one database; what was read once is remembered, for none ever changes."""
 
-    A text that was never rendered before gets a new key; the keys before it stay
-    acceptable, because a page that shows them may still be open somewhere.
-    """
-    texts = list(texts)
-    with database.reading() as connection:
-        found = {row[0]: _find(connection, *row) for row in texts}
-    if not all(found.values()):
-        with database.transaction() as connection:
-            for row in texts:
-                found[row[0]] = _find(connection, *row) or _add(connection, *row, now)
-    return {wording_id: wording for wording_id, wording in found.items() if wording}
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._in_force: dict[tuple[str, str, str], Wording] = {}
+        self._refs: dict[tuple[str, str], WordingRef] = {}
 
+    def put_in_force(
+        self, texts: Iterable[tuple[str, str, str]], now: datetime
+    ) -> dict[str, Wording]:
+        """The wordings of *texts* (id, language, text) by id, each under its key.
 
-def find_ref(connection: Connection, wording_id: str, key: str) -> WordingRef | None:
-    """The wording that was rendered as *key*, or None when none ever was."""
-    row = connection.execute(
-        select(wording_table.c.sha256).where(
-            wording_table.c.id == wording_id, wording_table.c.key == key
+        A text that was never rendered before gets a new key; the keys before it stay
+        acceptable, because a page that shows them may still be open somewhere.
+        """
+        texts = list(texts)
+        unread = [row for row in texts if row not in self._in_force]
+        if unread:
+            self._in_force.update(self._read_or_add(unread, now))
+        return {row[0]: self._in_force[row] for row in texts}
+
+    def _read_or_add(
+        self, texts: list[tuple[str, str, str]], now: datetime
+    ) -> dict[tuple[str, str, str], Wording]:
+        with self._database.reading() as connection:
+            found = {row: _find(connection, *row) for row in texts}
+        if not all(found.values()):
+            with self._database.transaction() as connection:
+                for row in texts:
+                    found[row] = _find(connection, *row) or _add(connection, *row, now)
+        return {row: wording for row, wording in found.items() if wording}
+
+    def find(self, wording_id: str, key: str) -> WordingRef | None:
+        """The wording that was rendered as *key*, or None when none ever was."""
+        known = self._refs.get((wording_id, key))
+        if known is not None:
+            return known
+        with self._database.reading() as connection:
+            sha256 = connection.execute(
+                select(wording_table.c.sha256).where(
+                    wording_table.c.id == wording_id, wording_table.c.key == key
+                )
+            ).scalar_one_or_none()
+        if sha256 is None:
+            return None
+        return self._refs.setdefault(
+            (wording_id, key), WordingRef(wording_id, key, sha256)
         )
-    ).one_or_none()
-    return WordingRef(wording_id, key, row.sha256) if row else None
 
 
 def _sha256(text: str) -> str:

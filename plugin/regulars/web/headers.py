@@ -1,6 +1,7 @@
 """Security headers on every answer, and CORS on those of the API."""
 
 from flask import Flask, Response, request
+from sqlalchemy.exc import OperationalError
 
 from regulars.keep.db import Database
 from regulars.keep.sites import list_sites
@@ -54,5 +55,9 @@ def register_headers(app: Flask, database: Database) -> None:
 
 
 def _is_known(database: Database, origin: str) -> bool:
-    with database.reading() as connection:
-        return any(origin in site.origins for site in list_sites(connection))
+    try:
+        with database.reading() as connection:
+            return any(origin in site.origins for site in list_sites(connection))
+    except OperationalError:
+        # The answer that is on its way says already that the database is away.
+        return False

@@ -10,7 +10,7 @@ from flask_limiter import Limiter
 from regulars.check.gate import Gate
 from regulars.keep.db import Database
 from regulars.keep.record import Recorder
-from regulars.keep.wordings import put_in_force
+from regulars.keep.wordings import WordingBook
 from regulars.settings import Settings
 from regulars.signup import SignupDesk
 from regulars.values.wording import Wording, render_wording, wording_ids
@@ -24,6 +24,7 @@ class House:
     database: Database
     gate: Gate
     recorder: Recorder
+    wording_book: WordingBook
     signup_desk: SignupDesk
     limiter: Limiter
     clock: Callable[[], datetime]
@@ -52,4 +53,4 @@ class House:
             )
             for wording_id in wording_ids(settings.channels)
         ]
-        return put_in_force(self.database, texts, self.clock())
+        return self.wording_book.put_in_force(texts, self.clock())

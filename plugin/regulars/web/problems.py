@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, Response, render_template, request, url_for
 from flask_limiter import Limiter
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from regulars.web.languages import language_of
 
@@ -60,6 +60,8 @@ def problem_response(problem: ProblemError) -> Response:
             css_url=url_for("pages.static", filename="page.css"),
         )
         return Response(page, problem.status, problem.headers)
+    code = _CODES.get(problem.status, "request.invalid")
+    errors = problem.errors or [FieldError("", code, problem.detail)]
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
@@ -67,7 +69,7 @@ def problem_response(problem: ProblemError) -> Response:
         "detail": problem.detail,
         "errors": [
             {"field": error.field, "code": error.code, "message": error.message}
-            for error in problem.errors
+            for error in errors
         ],
     }
     return Response(
@@ -78,7 +80,18 @@ def problem_response(problem: ProblemError) -> Response:
     )
 
 
+# For refusals that name no field: programs read a code, never a sentence.
+_CODES = {
+    404: "path.unknown",
+    405: "method.not_allowed",
+    413: "body.too_large",
+    415: "content_type.unsupported",
+    429: "rate.limited",
+    500: "server.fault",
+    503: "server.unavailable",
+}
 _DETAILS = {
+    400: "The request could not be read.",
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
     413: "The request is larger than 64 kB.",
@@ -102,7 +115,7 @@ def register_problems(app: Flask, limiter: Limiter) -> None:
         return problem_response(
             ProblemError(
                 429,
-                f"Too many requests from this address: try again in {wait} s.",
+                f"Too many requests: try again in {wait} s.",
                 headers={"Retry-After": str(wait)},
             )
         )
@@ -111,7 +124,10 @@ def register_problems(app: Flask, limiter: Limiter) -> None:
     def _http(error: HTTPException) -> Response:
         status = error.code or 500
         detail = _DETAILS.get(status, error.description or HTTPStatus(status).phrase)
-        return problem_response(ProblemError(status, detail))
+        headers = {}
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return problem_response(ProblemError(status, detail, headers=headers))
 
     @app.errorhandler(OperationalError)
     def _no_database(error: OperationalError) -> Response:

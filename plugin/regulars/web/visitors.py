@@ -12,7 +12,8 @@ from regulars.web.problems import FieldError, ProblemError
 # Guests behind one restaurant's address need room; the shop's own server needs more.
 PUBLIC_RATE = "60 per minute"
 KEY_RATE = "6000 per minute"
-_BEARER = "Bearer "
+# https://www.rfc-editor.org/rfc/rfc9110#section-11.1: the scheme's case says nothing.
+_SCHEME = "bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,10 @@ def _read_key(house: House) -> str | None:
     if header is None:
         return None
     found = None
-    if header.startswith(_BEARER):
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() == _SCHEME:
         with house.database.reading() as connection:
-            found = find_key(connection, header.removeprefix(_BEARER).strip())
+            found = find_key(connection, text.strip())
     if found is None:
         raise ProblemError(
             401,
