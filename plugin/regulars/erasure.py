@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from regulars.keep.contact_points import contact_points_of, delete_contact_points
-from regulars.keep.customers import ERASED, blank_customer, find_customer
+from regulars.keep.customers import blank_customer, find_customer, lock_customer
 from regulars.keep.db import Database
 from regulars.keep.idempotency import blank_answers
 from regulars.keep.signups import blank_signups, signups_of
@@ -39,8 +39,10 @@ def erase(
     Consent rows stay as proof that there was a yes: they name nobody.
     """
     with database.transaction() as connection:
+        if not lock_customer(connection, customer_id):
+            return None
         row = find_customer(connection, customer_id)
-        if row is None or row.status == ERASED:
+        if row is None:
             return None
         version = row.version + 1
         points = contact_points_of(connection, customer_id)

@@ -15,7 +15,12 @@ from regulars.keep.consents import (
     may_look_up,
 )
 from regulars.keep.contact_points import contact_points_of, drop_profiles
-from regulars.keep.customers import ACTIVE, change_customer, find_customer
+from regulars.keep.customers import (
+    ACTIVE,
+    change_customer,
+    find_customer,
+    lock_customer,
+)
 from regulars.keep.db import Database
 from regulars.keep.record import Recorder
 from regulars.keep.signups import SignupRow, find_by_token
@@ -88,7 +93,7 @@ def stop_everything(
     """
     with database.transaction() as connection:
         signup = find_by_token(connection, token)
-        if signup is None or not _is_active(connection, signup):
+        if signup is None or not lock_customer(connection, signup.customer_id):
             return False
         standing = [
             row

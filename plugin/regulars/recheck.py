@@ -18,7 +18,7 @@ from regulars.keep.contact_points import (
     note_tried,
     record_finding,
 )
-from regulars.keep.customers import change_customer, find_customer
+from regulars.keep.customers import change_customer, find_customer, lock_customer
 from regulars.keep.db import Database
 from regulars.keep.record import Recorder
 from regulars.tell.publishing import publish
@@ -92,9 +92,14 @@ class Recheck:
     def _write(self, point: ContactRow, finding: Finding, now: datetime) -> bool:
         """Whether the verdict was ours to write, with its event in the same transaction."""
         with self._database.transaction() as connection:
+            is_active = lock_customer(connection, point.customer_id)
             before = self._recorder.record(connection, point.customer_id)
-            if before is None or not record_finding(
-                connection, point.id, finding, was=[Verdict.PENDING]
+            if (
+                not is_active
+                or before is None
+                or not record_finding(
+                    connection, point.id, finding, was=[Verdict.PENDING]
+                )
             ):
                 return False
             row = find_customer(connection, point.customer_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from regulars.check.findings import finding_of
 from regulars.check.lookup import HandleLookup, NotAsked
@@ -129,6 +130,19 @@ class SignupDesk:
             return None
         sent = [Sent(address, Finding()) for address in answer.addresses]
         sent = self._looked_up(sent, answer, now)
+        try:
+            return self._commit(submission, sent, now, claim)
+        except IntegrityError:
+            # Another process just added the customer of this external id: now we find it.
+            return self._commit(submission, sent, now, claim)
+
+    def _commit(
+        self,
+        submission: Submission,
+        sent: Sequence[Sent],
+        now: datetime,
+        claim: idempotency.Claim | None,
+    ) -> Accepted:
         with self._database.transaction() as connection:
             accepted = self._write(connection, submission, sent, now)
             if claim is not None:

@@ -31,15 +31,16 @@ gate_table = Table(
     Column("is_closed", Boolean, nullable=False),
     Column("timeouts", Integer, nullable=False),
     Column("failed_probes", Integer, nullable=False),
-    Column("reason", String(20), nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("retry_at", Instant, nullable=False),
+    # Null while X answers.
+    Column("reason", String(20)),
+    Column("since", Instant),
+    Column("retry_at", Instant),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What keeps X from answering; no row, no trouble."""
+    """What keeps X from answering."""
 
     is_closed: bool
     timeouts: int
@@ -49,12 +50,12 @@ class Trouble:
     retry_at: datetime
 
 
-def find_trouble(connection: Connection) -> Trouble | None:
-    """The present trouble with X, if any."""
-    row = connection.execute(
-        select(gate_table).where(gate_table.c.provider == _PROVIDER)
-    ).one_or_none()
-    if row is None:
+def find_trouble(connection: Connection, *, to_change: bool = False) -> Trouble | None:
+    """The present trouble with X, if any; its row is locked for a change *to_change*."""
+    query = select(gate_table).where(gate_table.c.provider == _PROVIDER)
+    # The migration that made the table put the one row in, so that none is ever added.
+    row = connection.execute(query.with_for_update() if to_change else query).one()
+    if row.reason is None:
         return None
     return Trouble(
         row.is_closed,
@@ -119,8 +120,14 @@ class Gate:
 
     def _open(self) -> None:
         with self._database.transaction() as connection:
-            connection.execute(
-                gate_table.delete().where(gate_table.c.provider == _PROVIDER)
+            _set(
+                connection,
+                is_closed=False,
+                timeouts=0,
+                failed_probes=0,
+                reason=None,
+                since=None,
+                retry_at=None,
             )
         log.info("x answers again")
 
@@ -132,7 +139,7 @@ class Gate:
         *,
         is_probe: bool,
     ) -> None:
-        known = find_trouble(connection)
+        known = find_trouble(connection, to_change=True)
         if known and known.is_closed and not is_probe:
             # Others ran into the same trouble while we waited: the wait does not grow.
             return
@@ -140,26 +147,25 @@ class Gate:
         timeouts = (known.timeouts if known else 0) + 1 if timed_out else 0
         failed_probes = (known.failed_probes if known else 0) + is_probe
         wait = min(self._retry * 2 ** min(failed_probes, 20), LONGEST_RETRY)
-        values = {
-            "is_closed": not timed_out or timeouts >= _TIMEOUTS_TO_CLOSE,
-            "timeouts": timeouts,
-            "failed_probes": failed_probes,
-            "reason": answer.reason.value,
-            "since": known.since if known else now,
-            "retry_at": answer.retry_at or now + wait,
-        }
-        statement = (
-            gate_table.update().where(gate_table.c.provider == _PROVIDER)
-            if known
-            else gate_table.insert()
+        _set(
+            connection,
+            is_closed=not timed_out or timeouts >= _TIMEOUTS_TO_CLOSE,
+            timeouts=timeouts,
+            failed_probes=failed_probes,
+            reason=answer.reason.value,
+            since=known.since if known else now,
+            retry_at=answer.retry_at or now + wait,
         )
-        if known is None:
-            values["provider"] = _PROVIDER
-        connection.execute(statement.values(**values))
         log.warning(
             "x does not answer",
             extra={"reason": answer.reason.value, "probe": is_probe},
         )
+
+
+def _set(connection: Connection, **values: object) -> None:
+    connection.execute(
+        gate_table.update().where(gate_table.c.provider == _PROVIDER).values(**values)
+    )
 
 
 def _all(handles: Sequence[Handle], answer: Answer) -> dict[str, Answer]:

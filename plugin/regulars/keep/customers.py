@@ -68,6 +68,16 @@ def find_customer(connection: Connection, customer_id: str) -> CustomerRow | Non
     ).one_or_none()
 
 
+def lock_customer(connection: Connection, customer_id: str) -> bool:
+    """Whether the customer is active; nobody else changes them before we commit."""
+    status = connection.execute(
+        select(customer_table.c.status)
+        .where(customer_table.c.id == customer_id)
+        .with_for_update()
+    ).scalar_one_or_none()
+    return status == ACTIVE
+
+
 def find_by_external_id(connection: Connection, external_id: str) -> str | None:
     """The id of the customer that the shop knows by *external_id*."""
     return connection.execute(

@@ -12,7 +12,11 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from regulars.keep.contact_points import Sent, holders
-from regulars.keep.customers import find_by_external_id, find_customer
+from regulars.keep.customers import (
+    find_by_external_id,
+    find_customer,
+    lock_customer,
+)
 
 
 class Trust(StrEnum):
@@ -38,8 +42,21 @@ def match_customer(
 ) -> Match:
     """Which customer the addresses *sent* and the shop's own *external_id* belong to.
 
-    *external_id* must come with a secret key.
+    *external_id* must come with a secret key. The customer that is joined stays
+    locked until the end of the transaction.
     """
+    match = _match(connection, sent, external_id)
+    while match.customer_id is not None and not lock_customer(
+        connection, match.customer_id
+    ):
+        # Erased between our look and our lock.
+        match = _match(connection, sent, external_id)
+    return match
+
+
+def _match(
+    connection: Connection, sent: Sequence[Sent], external_id: str | None
+) -> Match:
     if external_id is not None:
         same = find_by_external_id(connection, external_id)
         if same is not None:

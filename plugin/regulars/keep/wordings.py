@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     select,
 )
+from sqlalchemy.exc import IntegrityError
 
 from regulars.keep.db import Database, Instant, metadata
 from regulars.values.wording import Wording
@@ -70,11 +71,18 @@ class WordingBook:
     ) -> dict[tuple[str, str, str], Wording]:
         with self._database.reading() as connection:
             found = {row: _find(connection, *row) for row in texts}
-        if not all(found.values()):
-            with self._database.transaction() as connection:
-                for row in texts:
-                    found[row] = _find(connection, *row) or _add(connection, *row, now)
+        for row in [row for row, wording in found.items() if wording is None]:
+            found[row] = self._add_or_read(row, now)
         return {row: wording for row, wording in found.items() if wording}
+
+    def _add_or_read(self, row: tuple[str, str, str], now: datetime) -> Wording | None:
+        try:
+            with self._database.transaction() as connection:
+                return _find(connection, *row) or _add(connection, *row, now)
+        except IntegrityError:
+            # Another process rendered the same text for the first time just before.
+            with self._database.reading() as connection:
+                return _find(connection, *row)
 
     def find(self, wording_id: str, key: str) -> WordingRef | None:
         """The wording that was rendered as *key*, or None when none ever was."""

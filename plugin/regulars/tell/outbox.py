@@ -168,7 +168,8 @@ def settle(
     A worker that lost its lease changes nothing.
     """
     lost = []
-    for outcome in outcomes:
+    # In one order for all: two dispatchers must not wait for each other's endpoints.
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.claimed.endpoint.id):
         claimed = outcome.claimed
         changes = _changes(connection, outcome, now)
         error = outcome.result.error.value if outcome.result.error else None

@@ -73,10 +73,15 @@ def upgrade() -> None:
     sa.Column('is_closed', sa.Boolean(), nullable=False),
     sa.Column('timeouts', sa.Integer(), nullable=False),
     sa.Column('failed_probes', sa.Integer(), nullable=False),
-    sa.Column('reason', sa.String(length=20), nullable=False),
-    sa.Column('since', sa.BigInteger(), nullable=False),
-    sa.Column('retry_at', sa.BigInteger(), nullable=False),
+    sa.Column('reason', sa.String(length=20), nullable=True),
+    sa.Column('since', sa.BigInteger(), nullable=True),
+    sa.Column('retry_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('provider', name=op.f('pk_lookup_gate'))
+    )
+    # One row for ever: two processes that meet trouble at once both find it there.
+    op.execute(
+        "INSERT INTO lookup_gate (provider, is_closed, timeouts, failed_probes)"
+        " VALUES ('x', false, 0, 0)"
     )
     op.create_table('site',
     sa.Column('id', sa.String(length=40), nullable=False),
