@@ -31,7 +31,7 @@ bench: $(STAMP) ## Measure what the README claims, side by side
 
 # Universal and hashed: the same file serves every Python from 3.11 on any system.
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --extra app --group dev
+	--no-emit-index-url --extra app --extra postgres --group dev
 
 lock-check: $(STAMP)
 	@cp requirements.txt $(VENV)/requirements.check
