@@ -7,11 +7,12 @@ from typing import Any
 
 import jsonschema
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from tests.fakes import Clock
 
 from regulars.app import Shop, open_shop
 from regulars.check.lookup import HandleLookup
+from regulars.keep.db import metadata
 from regulars.keep.sites import Site, add_key, add_site
 from regulars.settings import load_settings
 from regulars.tell.endpoints import Recipient, add_endpoint
@@ -99,6 +100,17 @@ class ShopUnderTest:
         """The record in the newest event."""
         customer: dict[str, Any] = self.events()[-1]["data"]["customer"]
         return customer
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has, but for the wordings: showing a page makes those."""
+        with self.house.database.reading() as connection:
+            return {
+                name: connection.execute(
+                    select(func.count()).select_from(table)
+                ).scalar_one()
+                for name, table in metadata.tables.items()
+                if name != "wording"
+            }
 
     def validate_events(self) -> None:
         """Hold every stored body against the schema of its type."""

@@ -14,7 +14,11 @@ from regulars.keep.consents import (
     latest_of_signups,
     may_look_up,
 )
-from regulars.keep.contact_points import contact_points_of, drop_profiles
+from regulars.keep.contact_points import (
+    ContactRow,
+    contact_points_of,
+    drop_profiles,
+)
 from regulars.keep.customers import (
     ACTIVE,
     change_customer,
@@ -24,6 +28,7 @@ from regulars.keep.customers import (
 from regulars.keep.db import Database
 from regulars.keep.record import Recorder
 from regulars.keep.signups import SignupRow, find_by_token
+from regulars.tell.deliveries import blank_answers_of_receivers
 from regulars.tell.events import rewrite_without_profile
 from regulars.tell.publishing import publish
 from regulars.values.contact import KINDS, Channel, Kind, Purpose
@@ -63,7 +68,7 @@ def show(database: Database, token: str) -> Preferences | None:
         if signup is None or not _is_active(connection, signup):
             return None
         points = [
-            (Kind(point.kind), KINDS[Kind(point.kind)].mask(point.normalized))
+            (Kind(point.kind), _masked(point, signup))
             for point in contact_points_of(connection, signup.customer_id)
             if point.id in signup.contact_point_ids
         ]
@@ -81,6 +86,13 @@ def show(database: Database, token: str) -> Preferences | None:
             for row in rows
         ),
     )
+
+
+def _masked(point: ContactRow, signup: SignupRow) -> str:
+    kind = Kind(point.kind)
+    # Joined by the account's number, the handle held may be one of before a rename.
+    is_typed = kind is Kind.X_ACCOUNT and signup.handle is not None
+    return KINDS[kind].mask(signup.handle.lower() if is_typed else point.normalized)
 
 
 def stop_everything(
@@ -130,6 +142,7 @@ def _withdraw(
         # Without the consent to link the account, what X said of it goes everywhere.
         drop_profiles(connection, customer_id)
         rewrite_without_profile(connection, customer_id)
+        blank_answers_of_receivers(connection, customer_id)
     change_customer(connection, customer_id, now)
     after = recorder.record(connection, customer_id)
     if after is not None:

@@ -21,14 +21,8 @@ from regulars.keep.consents import (
     consents_of,
     was_withdrawn,
 )
-from regulars.keep.contact_points import (
-    Finding,
-    Sent,
-)
-from regulars.keep.customers import (
-    add_customer,
-    find_by_external_id,
-)
+from regulars.keep.contact_points import Finding, Sent
+from regulars.keep.customers import add_customer, find_by_external_id
 from regulars.keep.db import Database
 from regulars.keep.joining import apply_answer, put_addresses
 from regulars.keep.matching import Trust, match_customer
@@ -54,6 +48,13 @@ class Submission:
     rendered_by: str
     page_url: str | None = None
     device_id: str | None = None
+    has_signed_order: bool = False
+
+    @property
+    def is_order_verified(self) -> bool:
+        """Whether the shop itself said which order this is: by its key or a signed link."""
+        is_of_shop = self.has_secret_key or self.has_signed_order
+        return is_of_shop and self.answer.order_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +198,7 @@ class SignupDesk:
         now: datetime,
     ) -> Accepted:
         answer = submission.answer
-        match = match_customer(
-            connection,
-            sent,
-            external_id=answer.external_id,
-        )
+        match = match_customer(connection, sent, external_id=answer.external_id)
         before = None
         if match.customer_id is None:
             customer_id = add_customer(
@@ -213,10 +210,10 @@ class SignupDesk:
         else:
             customer_id = match.customer_id
             before = self._recorder.record(connection, customer_id)
-        point_ids = put_addresses(connection, customer_id, match, sent, now)
+        held = consents_of(connection, customer_id)
+        point_ids = put_addresses(connection, customer_id, match, sent, held, now)
         signup_id = new_id("sgn", now)
         apply_answer(connection, customer_id, match, answer, signup_id, now)
-        held = consents_of(connection, customer_id)
         consents = self._consents(submission, match.trust, held)
         add_consents(connection, customer_id, signup_id, consents, now)
         token = preferences_token(self._secret_key, signup_id)
@@ -231,6 +228,7 @@ class SignupDesk:
             site_id=submission.site_id,
             surface=answer.surface,
             order_id=answer.order_id,
+            order_verified=submission.is_order_verified,
             page_url=submission.page_url,
             device_id=submission.device_id,
             **_told(sent),

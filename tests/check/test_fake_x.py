@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from examples.fake_x import LIMITED, SAMPLES, FakeX, user
+from examples.fake_x_samples import NOT_FOUND
 
 BEARER = {"Authorization": "Bearer token"}
 ROOT = Path(__file__).parents[2]
+DOWN = next(it for name, _, it in SAMPLES if name == "down_dan")
 
 
 @pytest.fixture
@@ -121,6 +123,38 @@ def test_strangers_do_not_exist_unless_everyone_does(x: FakeX) -> None:
         first = ask(full, "/2/users/by/username/stranger")[1]["data"]["id"]
         assert ask(full, "/2/users/by/username/Stranger")[1]["data"]["id"] == first
         assert "data" not in ask(full, "/2/users/by/username/nosuch")[1]
+
+
+@pytest.mark.parametrize("handle", ["down_dan", "unauth_una", "limit_lou", "reset_ray"])
+def test_trouble_can_pass(handle: str) -> None:
+    """With `recover_after_s` a troubled handle is found that long after it was first asked."""
+    now = [100.0]
+    with FakeX(recover_after_s=20, clock=lambda: now[0]) as passing:
+        answers = []
+        for now[0] in (100.0, 119.0, 120.0):
+            answers.append(passing.answer_to(handle))
+        # The next one's time begins when it is asked itself.
+        other = passing.answer_to("broke_bea")
+    assert [isinstance(it, dict) for it in answers] == [False, False, True]
+    assert answers[2]["username"] == handle
+    assert not isinstance(other, dict)
+
+
+def test_reset_names_the_end_of_the_trouble() -> None:
+    """Whoever comes back at the reset that X named finds the trouble over."""
+    now = [100.0]
+    with FakeX(recover_after_s=20, clock=lambda: now[0]) as passing:
+        answer = passing.answer_to("limit_lou")
+        now[0] += answer.reset_in_s - 1  # the header has whole seconds
+        assert isinstance(passing.answer_to("limit_lou"), dict)
+
+
+def test_trouble_stays_by_default(x: FakeX) -> None:
+    """Without that option trouble is for ever, and what does not exist never recovers."""
+    x.clock = iter(range(0, 10_000, 1000)).__next__
+    assert [x.answer_to("down_dan") for _ in range(2)] == [DOWN, DOWN]
+    with FakeX(recover_after_s=0) as passing:
+        assert passing.answer_to("nosuch") is NOT_FOUND
 
 
 def test_page_lists_the_samples(x: FakeX) -> None:

@@ -100,7 +100,7 @@ def test_event_is_shown(shop: Shop) -> None:
         204,
     ]
     page = shop.page()
-    assert page.count("evt_shown") == 1
+    assert page.count(">evt_shown<") == 1
     for text in (
         "signature verified",
         "customer.created",

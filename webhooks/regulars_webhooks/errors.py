@@ -57,5 +57,21 @@ class AddressRefused(WebhookError):
         self.detail = detail
 
 
+class OrderLinkRefused(WebhookError):
+    """An order in a link that must not be believed; ``code`` says why."""
+
+    class Code(StrEnum):
+        """Why the order was refused."""
+
+        MALFORMED = "malformed"
+        NO_MATCH = "no_match"
+        EXPIRED = "expired"
+
+    def __init__(self, code: Code) -> None:
+        """Keep *code*."""
+        super().__init__(str(code))
+        self.code = code
+
+
 class MalformedSecret(WebhookError):
     """A signing secret that is empty or not base64. The secret is not quoted."""

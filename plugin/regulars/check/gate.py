@@ -145,11 +145,13 @@ class Gate:
             return
         timed_out = answer.reason is Reason.TIMEOUT
         timeouts = (known.timeouts if known else 0) + 1 if timed_out else 0
-        failed_probes = (known.failed_probes if known else 0) + is_probe
+        # The first trouble waits the first wait, whoever met it.
+        failed_probes = known.failed_probes + is_probe if known else 0
+        stays_closed = known is not None and known.is_closed
         wait = min(self._retry * 2 ** min(failed_probes, 20), LONGEST_RETRY)
         _set(
             connection,
-            is_closed=not timed_out or timeouts >= _TIMEOUTS_TO_CLOSE,
+            is_closed=stays_closed or not timed_out or timeouts >= _TIMEOUTS_TO_CLOSE,
             timeouts=timeouts,
             failed_probes=failed_probes,
             reason=answer.reason.value,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    func,
     literal_column,
     or_,
     select,
@@ -58,6 +59,7 @@ Index(
     postgresql_where=_IS_PENDING,
 )
 
+_KIND_ORDER = [kind.value for kind in Kind]
 ContactRow = Row[tuple[Any, ...]]
 
 
@@ -80,13 +82,14 @@ class Sent:
 
 
 def contact_points_of(connection: Connection, customer_id: str) -> list[ContactRow]:
-    """The customer's contact points, oldest first."""
-    return list(
-        connection.execute(
-            select(contact_point_table)
-            .where(contact_point_table.c.customer_id == customer_id)
-            .order_by(contact_point_table.c.id)
+    """The customer's contact points, oldest first; those of one signup by their kind."""
+    rows = connection.execute(
+        select(contact_point_table).where(
+            contact_point_table.c.customer_id == customer_id
         )
+    )
+    return sorted(
+        rows, key=lambda row: (row.created_at, _KIND_ORDER.index(row.kind), row.id)
     )
 
 
@@ -213,6 +216,14 @@ def list_pending(
             .limit(limit)
         )
     )
+
+
+def count_pending(connection: Connection) -> int:
+    """How many checks are still to be made."""
+    count: int = connection.execute(
+        select(func.count()).select_from(contact_point_table).where(_IS_PENDING)
+    ).scalar_one()
+    return count
 
 
 def note_tried(

@@ -6,7 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from regulars.keep.consents import ConsentRow, State, state_of
 from regulars.keep.contact_points import (
+    ContactRow,
+    Finding,
     Sent,
     add_contact_point,
     find_same,
@@ -20,6 +23,7 @@ from regulars.keep.customers import (
 )
 from regulars.keep.matching import Match, Trust
 from regulars.values.answer import Answer
+from regulars.values.contact import Channel, Purpose
 from regulars.values.verdict import Verdict
 
 
@@ -28,9 +32,16 @@ def put_addresses(
     customer_id: str,
     match: Match,
     sent: Sequence[Sent],
+    consents: Sequence[ConsentRow],
     now: datetime,
 ) -> list[str]:
-    """The ids of the contact points that were sent; new ones are added."""
+    """The ids of the contact points that were sent; new ones are added.
+
+    *consents* are those of before: what X said stays away from whoever took back the
+    consent to ask it, when somebody merely types their handle.
+    """
+    link = state_of(consents, (Purpose.X_LINK, Channel.X))
+    may_tell = match.trust is Trust.CHANGES or link is not State.WITHDRAWN
     ids = []
     for item in sent:
         held = find_same(connection, customer_id, item) if match.customer_id else None
@@ -38,11 +49,21 @@ def put_addresses(
             ids.append(add_contact_point(connection, customer_id, item, now))
             continue
         ids.append(held.id)
-        if item.finding.verdict not in {None, Verdict.UNCHECKED}:
+        if may_tell and _is_news(held, item.finding):
             # A verdict is X's word about the handle, nobody's claim about the person.
-            open_verdicts = (Verdict.PENDING, Verdict.UNCHECKED)
-            record_finding(connection, held.id, item.finding, was=open_verdicts)
+            record_finding(connection, held.id, item.finding, was=list(Verdict))
     return ids
+
+
+def _is_news(held: ContactRow, finding: Finding) -> bool:
+    """Whether what was learned says more than what is held of the handle."""
+    if finding.verdict in {None, Verdict.UNCHECKED}:
+        return False
+    if held.verdict in {Verdict.PENDING.value, Verdict.UNCHECKED.value}:
+        return True
+    # An account that is there now, or whose profile may be kept again.
+    is_better = held.verdict != Verdict.FOUND.value or finding.profile is not None
+    return finding.verdict is Verdict.FOUND and held.profile is None and is_better
 
 
 def apply_answer(

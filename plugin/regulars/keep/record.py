@@ -20,6 +20,7 @@ from regulars.keep.signups import (
     preferences_token,
     signups_of,
 )
+from regulars.keep.wordings import text_of
 from regulars.values.contact import (
     CHANNELS,
     CONTACT_PURPOSES,
@@ -70,7 +71,7 @@ class Recorder:
         return {"customer": body, "profile": _profile_json(points)}
 
     def export(self, connection: Connection, customer_id: str) -> Json | None:
-        """All that is held about the customer: the record, every consent row, every signup."""
+        """All that is held about the customer: record, consents with the words shown, signups."""
         record = self.record(connection, customer_id)
         if record is None:
             return None
@@ -78,11 +79,14 @@ class Recorder:
         signups = signups_of(connection, customer_id)
         return {
             **record,
-            "consent_history": [_consent_json(row) for row in consents],
-            "signups": [
-                {"id": row.id, "at": to_rfc3339(row.created_at), **_place_json(row)}
-                for row in signups
+            "consent_history": [
+                {
+                    **_consent_json(row),
+                    "text": text_of(connection, row.wording_id, row.wording_key),
+                }
+                for row in consents
             ],
+            "signups": [_signup_json(row) for row in signups],
         }
 
     def _link(self, signup: SignupRow | None) -> str | None:
@@ -200,8 +204,20 @@ def _place_json(signup: SignupRow) -> Json:
         "surface": signup.surface,
         "site_id": signup.site_id,
         "order_id": signup.order_id,
+        "order_verified": signup.order_verified,
         "device_id": signup.device_id,
         "page_url": signup.page_url,
+    }
+
+
+def _signup_json(signup: SignupRow) -> Json:
+    return {
+        "id": signup.id,
+        "at": to_rfc3339(signup.created_at),
+        **_place_json(signup),
+        "channels": signup.channels,
+        "handle": signup.handle,
+        "verdict": signup.verdict,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    false,
     select,
 )
 
@@ -29,6 +31,8 @@ signup_table = Table(
     Column("site_id", String(40)),
     Column("surface", String(40), nullable=False),
     Column("order_id", String(100)),
+    # Whether the shop itself said so: under a secret key or by a signed link.
+    Column("order_verified", Boolean, nullable=False, server_default=false()),
     Column("page_url", String(2000)),
     Column("device_id", String(40)),
     # What this signup sent: the link from its answer shows this and nothing older.
@@ -65,6 +69,7 @@ def add_signup(
     token: str,
     contact_point_ids: Sequence[str],
     channels: Sequence[str],
+    order_verified: bool,
     now: datetime,
     **told: str | None,
 ) -> None:
@@ -75,6 +80,7 @@ def add_signup(
             customer_id=customer_id,
             contact_point_ids=list(contact_point_ids),
             channels=list(channels),
+            order_verified=order_verified,
             revocations=0,
             token_hash=_token_hash(token),
             created_at=now,
@@ -115,6 +121,7 @@ def blank_signups(connection: Connection, customer_id: str) -> None:
         .where(signup_table.c.customer_id == customer_id)
         .values(
             order_id=None,
+            order_verified=False,
             page_url=None,
             contact_point_ids=[],
             channels=[],

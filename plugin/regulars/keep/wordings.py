@@ -102,6 +102,17 @@ class WordingBook:
         )
 
 
+def text_of(
+    connection: Connection, wording_id: str | None, key: str | None
+) -> str | None:
+    """The very words that were rendered as *key*; None for a row that has no wording."""
+    return connection.execute(
+        select(wording_table.c.text).where(
+            wording_table.c.id == wording_id, wording_table.c.key == key
+        )
+    ).scalar_one_or_none()
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     select,
+    text,
 )
 
 from regulars.keep.db import Instant, database_now, metadata
@@ -72,7 +73,20 @@ Index(
     sqlite_where=_IS_OPEN,
     postgresql_where=_IS_OPEN,
 )
-Index("ix_delivery_endpoint", delivery_table.c.endpoint_id, delivery_table.c.state)
+Index(
+    "ix_delivery_open",
+    delivery_table.c.endpoint_id,
+    sqlite_where=_IS_OPEN,
+    postgresql_where=_IS_OPEN,
+)
+# Literal text: a bound list would keep either database from using the partial index.
+_IS_STOPPED = text("state IN ('dead', 'held')")
+Index(
+    "ix_delivery_stopped",
+    delivery_table.c.endpoint_id,
+    sqlite_where=_IS_STOPPED,
+    postgresql_where=_IS_STOPPED,
+)
 
 attempt_table = Table(
     "attempt",
@@ -121,6 +135,7 @@ def hold_endpoint(
         .where(
             delivery_table.c.endpoint_id == endpoint_id,
             delivery_table.c.state == DeliveryState.PENDING.value,
+            _IS_OPEN,
         )
         .values(state=DeliveryState.HELD.value, next_at=None)
     )
@@ -135,6 +150,7 @@ def resume_endpoint(connection: Connection, endpoint_id: str) -> int | None:
         connection,
         delivery_table.c.endpoint_id == endpoint_id,
         delivery_table.c.state == DeliveryState.HELD.value,
+        _IS_STOPPED,
     )
 
 
@@ -248,6 +264,12 @@ class Backlog:
     due: int
     oldest_due_at: datetime | None
 
+    def age_s(self, now: datetime) -> float:
+        """For how many seconds the oldest has been due at *now*."""
+        if self.oldest_due_at is None:
+            return 0.0
+        return max((now - self.oldest_due_at).total_seconds(), 0.0)
+
 
 def backlog(connection: Connection) -> Backlog:
     """How much is due by the database's clock, and since when."""
@@ -257,3 +279,17 @@ def backlog(connection: Connection) -> Backlog:
         )
     ).one()
     return Backlog(row[0], row[1])
+
+
+def count_by_state(connection: Connection) -> list[tuple[str, str, int]]:
+    """(endpoint id, state, how many) of every delivery that is not delivered."""
+    columns = delivery_table.c
+    counted = select(columns.endpoint_id, columns.state, func.count()).group_by(
+        columns.endpoint_id, columns.state
+    )
+    return [
+        (row[0], row[1], row[2])
+        # Two readings, each of a small partial index: the history is never counted.
+        for unfinished in (_IS_OPEN, _IS_STOPPED)
+        for row in connection.execute(counted.where(unfinished))
+    ]

@@ -111,8 +111,12 @@ def third_party(data: Json) -> Json:
 
 def is_kept_from(pointer: str) -> bool:
     """Whether a change at *pointer* is nothing that a third party gets to see."""
+    return pointer.split("/")[1:3] == ["customer", "links"] or _is_of_x(pointer)
+
+
+def _is_of_x(pointer: str) -> bool:
     parts = pointer.split("/")
-    if parts[1] == "profile" or parts[1:3] == ["customer", "links"]:
+    if parts[1] == "profile":
         return True
     # X's own spelling after a rename; other kinds never change in place.
     return parts[2:3] == ["contact_points"] and parts[-1] in {"normalized", "url"}
@@ -122,7 +126,7 @@ def concerns(recipient: Recipient, changed: Sequence[str]) -> bool:
     """Whether an update of *changed* is news for this kind of recipient."""
     if recipient is Recipient.OWN or not changed:
         return True
-    return not all(is_kept_from(pointer) for pointer in changed)
+    return not all(_is_of_x(pointer) for pointer in changed)
 
 
 def rewrite_erased(connection: Connection, customer_id: str) -> None:

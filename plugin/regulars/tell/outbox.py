@@ -195,11 +195,31 @@ def settle(
                 duration_ms=outcome.result.duration_ms,
                 status=outcome.result.status,
                 error=error,
-                response_head=outcome.result.response_head[:_RESPONSE_HEAD_KEPT],
+                response_head=_head_to_keep(connection, outcome),
             )
         )
         _tell_endpoint(connection, outcome, now)
     return lost
+
+
+def _head_to_keep(connection: Connection, outcome: Outcome) -> bytes:
+    """The beginning of the answer; nothing if what was sent has been rewritten since.
+
+    Receivers repeat what they were sent: an erasure that came during the attempt must
+    not be undone by its answer.
+    """
+    head = outcome.result.response_head[:_RESPONSE_HEAD_KEPT]
+    claimed = outcome.claimed
+    if not head:
+        return head
+    is_own = claimed.endpoint.recipient is Recipient.OWN
+    columns = event_table.c
+    stored = connection.execute(
+        select(columns.body_own if is_own else columns.body_third_party).where(
+            columns.id == claimed.event_id
+        )
+    ).scalar_one()
+    return head if stored == claimed.body else b""
 
 
 def _changes(connection: Connection, outcome: Outcome, now: datetime) -> dict[str, Any]:

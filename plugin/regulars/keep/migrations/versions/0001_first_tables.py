@@ -213,7 +213,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.create_index('ix_delivery_due', ['next_at', 'id'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
-        batch_op.create_index('ix_delivery_endpoint', ['endpoint_id', 'state'], unique=False)
+        batch_op.create_index('ix_delivery_open', ['endpoint_id'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
+        batch_op.create_index('ix_delivery_stopped', ['endpoint_id'], unique=False, sqlite_where=sa.text("state IN ('dead', 'held')"), postgresql_where=sa.text("state IN ('dead', 'held')"))
 
     op.create_table('attempt',
     sa.Column('delivery_id', sa.String(length=40), nullable=False),
