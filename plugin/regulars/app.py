@@ -14,6 +14,8 @@ from regulars.ask.pages import pages_blueprint
 from regulars.check.gate import Gate
 from regulars.check.lookup import HandleLookup, NoLookup
 from regulars.check.x_api import XLookup
+from regulars.desk.customers import customers_blueprint
+from regulars.desk.metrics import metrics_blueprint
 from regulars.desk.ops import ops_blueprint
 from regulars.keep.db import Database, db
 from regulars.keep.record import Recorder
@@ -60,6 +62,8 @@ def open_shop(
     Nothing is asked of the database or the network yet.
     """
     app = Flask("regulars", static_folder=None)
+    # Else "//x" is redirected to an address that is made from the request's Host.
+    app.url_map.merge_slashes = False
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     # What a statement failed on is somebody's data: not into any error text.
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
@@ -77,7 +81,13 @@ def open_shop(
         )
     register_headers(app, database)
     register_problems(app, limiter)
-    for make in (api_blueprint, pages_blueprint, ops_blueprint):
+    for make in (
+        api_blueprint,
+        customers_blueprint,
+        pages_blueprint,
+        ops_blueprint,
+        metrics_blueprint,
+    ):
         app.register_blueprint(make(house))
     return Shop(app, house)
 

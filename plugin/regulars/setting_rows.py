@@ -92,6 +92,14 @@ def _own_handle(value: str) -> str:
         raise ValueError("must be the shop's X handle, such as @tonys") from error
 
 
+def _database(value: str) -> str:
+    if value and not re.match(r"sqlite:////.|postgresql(\+[a-z0-9_]+)?://.", value):
+        raise ValueError(
+            "must be postgresql://… or, with an absolute path, sqlite:////…"
+        )
+    return value
+
+
 def _allowed(value: str) -> tuple[str, ...]:
     entries = tuple(entry.strip() for entry in value.split(",") if entry.strip())
     check_allow(entries)
@@ -126,7 +134,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATABASE_URL",
         "SQLite in the data folder",
-        _text,
+        _database,
         "Where everything is kept: an SQLAlchemy URL.",
     ),
     Setting(

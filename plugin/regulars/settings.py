@@ -16,6 +16,7 @@ from regulars.values.contact import Channel
 
 PREFIX = "REGULARS_"
 FILE_NAME = "regulars.env"
+_KEY_NAME = "secret_key"
 _MIN_SECRET_LENGTH = 32
 
 
@@ -51,6 +52,8 @@ class Settings:
     endpoint_allow: tuple[str, ...]
     ca_bundle: str
     allow_private_endpoints: bool
+    names_database: bool
+    """Whether the environment says where the database is, and not a default."""
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -70,7 +73,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             given[row.name] = environment[PREFIX + row.name]
     values = _parse(given, problems)
     values["data_dir"] = data_dir
-    _complete(values, given, problems)
+    values["names_database"] = any(
+        environment.get(PREFIX + name) for name in ("DATA_DIR", "DATABASE_URL")
+    )
+    _check_together(values, problems)
+    if not problems and not values["database_url"]:
+        _make_default_database(values, problems)
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
@@ -90,15 +98,24 @@ def _data_dir(environment: Mapping[str, str], problems: list[str]) -> Path:
 def _read_file(path: Path, problems: list[str]) -> dict[str, str]:
     if not path.is_file():
         return {}
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        problems.append(f"{path} cannot be read: {reason}")
+        return {}
     known = {row.name for row in SETTINGS} - {"DATA_DIR"}
     given: dict[str, str] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = line.partition("=")
         name = name.strip().removeprefix(PREFIX)
         if not equals or name not in known:
-            problems.append(f"{path}, line {number}: {name!r} is not a setting")
+            problems.append(
+                f"{path}, line {number}: {name!r} is not a setting of this file;"
+                f" it takes NAME=value with {', '.join(sorted(known))}"
+            )
             continue
         given[name] = value.strip().strip("\"'")
     return given
@@ -118,17 +135,10 @@ def _parse(given: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     return values
 
 
-def _complete(
-    values: dict[str, Any], given: Mapping[str, str], problems: list[str]
-) -> None:
-    """Fill in what follows from other settings."""
-    data_dir: Path = values["data_dir"]
+def _check_together(values: dict[str, Any], problems: list[str]) -> None:
+    """Name what does not go together; fill in the mode that follows from the token."""
     key = values.get("secret_key", "")
-    if not values.get("database_url"):
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        values["database_url"] = f"sqlite:///{data_dir / 'regulars.sqlite3'}"
-        values["secret_key"] = key or _made_once(data_dir / "secret_key")
-    elif not key:
+    if values.get("database_url") and not key:
         problems.append(
             f"{PREFIX}SECRET_KEY is required when {PREFIX}DATABASE_URL is set: give at"
             " least 32 random characters, the same for every process"
@@ -142,6 +152,25 @@ def _complete(
         )
     if "x_mode" in values and not values["x_mode"]:
         values["x_mode"] = "lookup" if token else "format"
+
+
+def _make_default_database(values: dict[str, Any], problems: list[str]) -> None:
+    """The place of the default database and its key; made only for settings that can be used."""
+    data_dir: Path = values["data_dir"]
+    values["database_url"] = f"sqlite:///{data_dir / 'regulars.sqlite3'}"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        values["secret_key"] = values["secret_key"] or _made_once(data_dir / _KEY_NAME)
+    except OSError as error:
+        problems.append(
+            f"{PREFIX}DATA_DIR {data_dir} cannot be used: {error.strerror}; name a"
+            " folder that this user may write to"
+        )
+    if len(values["secret_key"]) < _MIN_SECRET_LENGTH and not problems:
+        problems.append(
+            f"{data_dir / _KEY_NAME} holds no key of at least"
+            f" {_MIN_SECRET_LENGTH} characters: put the right one back"
+        )
 
 
 def _made_once(path: Path) -> str:

@@ -1,6 +1,8 @@
 """The hosted pages: how they are rendered, and the signup with its thanks."""
 
+import logging
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -26,6 +28,10 @@ from regulars.web.house import House
 from regulars.web.languages import language_of
 from regulars.web.problems import ProblemError
 from regulars.web.visitors import PUBLIC_RATE, visitor
+from regulars_webhooks.errors import OrderLinkRefused
+from regulars_webhooks.order_link import read_order
+
+log = logging.getLogger(__name__)
 
 
 def pages_blueprint(house: House) -> Blueprint:
@@ -89,7 +95,7 @@ class _SignupPage:
     def get(self) -> str:
         """The empty form."""
         site = self._site(request.args.get("site", ""))
-        return self._render(site, self._form(None))
+        return self._render(site, self._form(None), request.args.get("order", ""))
 
     def post(self) -> BaseResponse | tuple[str, int]:
         """Take the form in and go on to the thanks, or show it again with what is wrong."""
@@ -97,14 +103,18 @@ class _SignupPage:
         fields = read_form_body()
         site = self._site(fields.get("site", ""))
         form = self._form(fields)
+        token = fields.get("order", "")
         if not form.validate():
-            return self._render(site, form), 422
+            return self._render(site, form, token), 422
+        order_id = self._signed_order(site, token)
+        answer = form.answer()
         submission = Submission(
-            answer=form.answer(),
+            answer=replace(answer, order_id=order_id) if order_id else answer,
             site_id=site.id,
             has_secret_key=False,
             rendered_by="regulars",
             page_url=page_url(),
+            has_signed_order=order_id is not None,
         )
         key = idempotency_key(fields)
         if key is not None:
@@ -143,16 +153,30 @@ class _SignupPage:
             )
         return site
 
+    def _signed_order(self, site: Site, token: str) -> str | None:
+        """The order that the shop signed into the link; None without one to believe."""
+        if not token:
+            return None
+        try:
+            return read_order(token, site.receipt_secret, now=self._house.clock())
+        except OrderLinkRefused as refused:
+            # The person came to leave an address: what is wrong with the link is not theirs.
+            log.info("order link refused", extra={"code": refused.code.value})
+            return None
+
     def _form(self, fields: Any) -> SignupForm:
         return read_form(
             self._house, fields, has_secret_key=False, default_surface="signup_page"
         )
 
-    def _render(self, site: Site, form: SignupForm) -> str:
+    def _render(self, site: Site, form: SignupForm, token: str) -> str:
+        order_id = self._signed_order(site, token)
         rendered: str = self._page(
             "signup.html",
             invite_text=self._house.settings.invite_text,
             site=site.publishable_key,
+            order_id=order_id,
+            order=token if order_id else None,
             form=form,
             problems=form.problems(),
             wordings=self._house.wordings(language_of(request)),

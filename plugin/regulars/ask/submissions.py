@@ -180,7 +180,7 @@ def idempotency_key(fields: SubmittedData) -> str | None:
         if not text:
             return None
     text = text.strip()
-    if len(text) > 2 and text[0] == text[-1] == '"':
+    if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if not _IDEMPOTENCY_KEY.fullmatch(text):
         raise _refused(400, "idempotency_key", "idempotency_key.invalid")

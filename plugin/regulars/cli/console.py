@@ -39,21 +39,30 @@ def misuse(text: str) -> NoReturn:
 
 
 def open_configured() -> Shop:
-    """The shop of the settings, whatever the state of its database."""
+    """The shop of the settings, whatever the state of its database.
+
+    Which database that is stands on standard error, unless the caller named it.
+    """
     configure_logs()
     try:
         settings = load_settings()
     except SettingsError as error:
         misuse("\n".join(["The settings cannot be used:", *error.problems]))
-    return open_shop(settings)
+    shop = open_shop(settings)
+    if not settings.names_database:
+        note(f"database: {_name_of_database(shop)}")
+    return shop
+
+
+def _name_of_database(shop: Shop) -> str:
+    return shop.house.database.engine.url.render_as_string(hide_password=True)
 
 
 def open_existing() -> Shop:
     """The shop of the settings, with a database of this release."""
     shop = open_configured()
-    engine = shop.house.database.engine
-    name = engine.url.render_as_string(hide_password=True)
-    state = state_of_schema(engine)
+    name = _name_of_database(shop)
+    state = state_of_schema(shop.house.database.engine)
     if state is SchemaState.MISSING:
         refuse(
             f"There is no Regulars database at {name}: 'regulars serve' or"
@@ -63,7 +72,6 @@ def open_existing() -> Shop:
         refuse(
             f"The database at {name} is of another release: run 'regulars db upgrade'."
         )
-    note(f"database: {name}")
     return shop
 
 

@@ -13,7 +13,8 @@ _QUIET = (
     "requests_oauthlib",
     "oauthlib",
     "alembic",
-    "flask_limiter",
+    # It names the visitor's address.
+    "flask-limiter",
 )
 
 

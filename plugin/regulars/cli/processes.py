@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 from multiprocessing.connection import wait
 from typing import Any
@@ -28,7 +29,8 @@ from regulars.settings import load_settings
 log = logging.getLogger(__name__)
 
 _RESTART_PAUSE_S = 1.0
-_STOP_WITHIN_S = 20.0
+# What is not done by then is cut off: a delivery under way keeps its lease and goes out again.
+_STOP_WITHIN_S = 5
 
 
 @click.command()
@@ -40,7 +42,7 @@ _STOP_WITHIN_S = 20.0
 def serve(host: str, port: int, no_dispatch: bool) -> None:
     """Serve the web application, and by default deliver what it accepts."""
     shop = open_configured()
-    _refuse_taken(host, port)
+    held = _hold(host, port)
     if shop.house.database.is_sqlite:
         upgrade_schema(shop)
     else:
@@ -57,9 +59,10 @@ def serve(host: str, port: int, no_dispatch: bool) -> None:
         workers=1,
         blocking_threads=WEB_THREADS,
         factory=True,
-        log_level=LogLevels.warning,
+        # Its warnings are about settings that are ours, such as eight threads on two cores.
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
-        workers_kill_timeout=10,
+        workers_kill_timeout=_STOP_WITHIN_S,
         process_name=None,
     )
     note(
@@ -72,6 +75,7 @@ def serve(host: str, port: int, no_dispatch: bool) -> None:
     finally:
         if dispatcher:
             dispatcher.stop()
+        held.close()
 
 
 @click.command()
@@ -81,18 +85,28 @@ def dispatch() -> None:
     _run_dispatcher()
 
 
-def _refuse_taken(host: str, port: int) -> None:
-    """The server binds with SO_REUSEPORT and would share a taken port without a word."""
+def _hold(host: str, port: int) -> socket.socket:
+    """What keeps a second ``serve`` away while it is open; ends with a finding where one is there.
+
+    The web server binds with SO_REUSEPORT, and later than this: it would share a taken
+    port without a word, and so would two starts of one moment.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            refuse(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Stop what is there,"
-                " or choose another with --port."
-            )
+        if sys.platform == "linux":
+            # A name without a file: it goes with its process, however that ends.
+            held.bind(f"\0regulars serve {host}:{port}")
+    except OSError as error:
+        held.close()
+        refuse(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Stop what is there,"
+            " or choose another with --port."
+        )
+    return held
 
 
 def web_application() -> Flask:
@@ -122,6 +136,8 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
+    # Ctrl-C goes to the whole process group: the parent decides, and tells its children.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
     def _watch() -> None:
         wait([parent.sentinel])
@@ -138,6 +154,7 @@ class _Supervised:
         self._target = target
         self._name = name
         self._stopping = threading.Event()
+        self._starting = threading.Lock()
         self._process: Any = None
         self._thread = threading.Thread(target=self._supervise, name=name, daemon=True)
 
@@ -147,20 +164,19 @@ class _Supervised:
 
     def stop(self) -> None:
         """End the child, by force if it does not end by itself."""
-        self._stopping.set()
+        with self._starting:
+            self._stopping.set()
         process = self._process
         if process is not None and process.is_alive():
             process.terminate()
             process.join(_STOP_WITHIN_S)
             if process.is_alive():
+                log.warning("child had to be killed", extra={"child": self._name})
                 process.kill()
-        self._thread.join(_STOP_WITHIN_S)
+        self._thread.join()
 
     def _supervise(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        while not self._stopping.is_set():
-            self._process = context.Process(target=self._target, name=self._name)
-            self._process.start()
+        while self._start_one():
             self._process.join()
             if not self._stopping.is_set():
                 log.error(
@@ -168,3 +184,13 @@ class _Supervised:
                     extra={"child": self._name, "exit": self._process.exitcode},
                 )
                 self._stopping.wait(_RESTART_PAUSE_S)
+
+    def _start_one(self) -> bool:
+        """Whether the child was started: not once ``stop`` has been called."""
+        context = multiprocessing.get_context("spawn")
+        with self._starting:
+            if self._stopping.is_set():
+                return False
+            self._process = context.Process(target=self._target, name=self._name)
+            self._process.start()
+        return True

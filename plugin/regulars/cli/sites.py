@@ -1,9 +1,14 @@
 """``regulars site``: the places where the fields appear."""
 
-from urllib.parse import urlsplit
+import re
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode
 
 import click
+import segno
 
+from regulars.app import Shop
 from regulars.ask.snippet import render_snippet
 from regulars.cli.console import as_json, open_existing, refuse, show, show_list
 from regulars.keep.sites import (
@@ -13,8 +18,15 @@ from regulars.keep.sites import (
     find_site_by_name,
     list_sites,
 )
+from regulars.values.instants import to_rfc3339
+from regulars_webhooks.order_link import VALID_FOR, expiry_of, sign_order
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+# An international name is written as browsers send it (xn--…).
+_ORIGIN = re.compile(
+    r"(https?)://([a-z0-9.-]*[a-z0-9]|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?"
+)
+_PICTURES = {".svg", ".png"}
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 @click.group()
@@ -30,20 +42,14 @@ def _origin(
 
 def _as_browsers_write(text: str) -> str:
     """The origin in *text* as the header Origin says it: lower case, no default port."""
-    try:
-        parts = urlsplit(text)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        host, port = "", None
-    rest = parts.path.strip("/") or parts.query or parts.fragment if host else ""
-    is_web = host and parts.scheme in _DEFAULT_PORTS and host.isascii()
-    if not is_web or rest or "@" in parts.netloc:
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None:
         raise click.BadParameter(
             f"{text!r} is not an origin such as https://shop.example"
         )
-    name = f"[{host}]" if ":" in host else host
-    suffix = f":{port}" if port not in {None, _DEFAULT_PORTS[parts.scheme]} else ""
-    return f"{parts.scheme}://{name}{suffix}"
+    scheme, host, port = found.groups()
+    is_default = port in {None, _DEFAULT_PORTS[scheme]}
+    return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
 
 
 @site.command()
@@ -81,12 +87,90 @@ def list_command(as_json: bool) -> None:
 def snippet(name: str) -> None:
     """Print the plain HTML of the fields for site NAME, with the wordings in force."""
     shop = open_existing()
+    found = _named(shop, name)
+    with shop.app.app_context():
+        click.echo(render_snippet(shop.house, found))
+
+
+_order = click.option(
+    "--order", "order_id", help="Your number of the order, signed into the link."
+)
+_days = click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=VALID_FOR.days,
+    show_default=True,
+    help="How long the signed order is believed; the page works for ever.",
+)
+
+
+@site.command()
+@click.argument("name")
+@_order
+@_days
+@as_json
+def link(name: str, order_id: str | None, days: int, as_json: bool) -> None:
+    """Print the link to the hosted signup page of site NAME."""
+    made = _link(name, order_id, days)
+    show(made, str(made["url"]), as_json=as_json)
+
+
+@site.command()
+@click.argument("name")
+@_order
+@_days
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file to write, .svg or .png; without it the SVG is printed.",
+)
+@as_json
+def qr(
+    name: str, order_id: str | None, days: int, out: Path | None, as_json: bool
+) -> None:
+    """Draw the link to the hosted signup page of site NAME as a QR code."""
+    if out is not None and out.suffix.lower() not in _PICTURES:
+        raise click.BadParameter("must end in .svg or .png", param_hint="'--out'")
+    made = _link(name, order_id, days)
+    # Level M survives a crease or a splash; four light modules around it are the standard's.
+    code = segno.make_qr(str(made["url"]), error="m")
+    svg = code.svg_inline(scale=4, border=4, light="white", title=f"{name}: signup")
+    if out is not None:
+        try:
+            code.save(str(out), scale=8, border=4, light="white")
+        except OSError as error:
+            refuse(f"Cannot write {out}: {error.strerror}.")
+    made |= {"file": str(out) if out else None, "svg": svg}
+    show(made, f"{made['url']}\n{out}" if out else svg, as_json=as_json)
+
+
+def _link(name: str, order_id: str | None, days: int) -> dict[str, object]:
+    """The address of the hosted page and, with an order, when its signature ends."""
+    shop = open_existing()
+    found = _named(shop, name)
+    query = {"site": found.publishable_key}
+    expires_at = None
+    if order_id is not None:
+        try:
+            query["order"] = sign_order(
+                order_id,
+                found.receipt_secret,
+                now=shop.house.clock(),
+                valid_for=timedelta(days=days),
+            )
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="'--order'") from error
+        expires_at = to_rfc3339(expiry_of(query["order"]))
+    url = f"{shop.house.settings.base_url}/signup?{urlencode(query)}"
+    return {"url": url, "order_id": order_id, "expires_at": expires_at}
+
+
+def _named(shop: Shop, name: str) -> Site:
     with shop.house.database.reading() as connection:
         found = find_site_by_name(connection, name)
     if found is None:
         refuse(f"There is no site called {name!r}: see 'regulars site list'.")
-    with shop.app.app_context():
-        click.echo(render_snippet(shop.house, found))
+    return found
 
 
 def _json(found: Site) -> dict[str, object]:

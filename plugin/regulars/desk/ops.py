@@ -11,6 +11,9 @@ from regulars.web.house import House
 from regulars.web.problems import ProblemError
 from regulars_webhooks.events import EVENT_TYPES, schema
 
+# A due delivery waits for a poll, not for minutes: by then no dispatcher is at work.
+STALLED_S = 300
+
 
 def ops_blueprint(house: House) -> Blueprint:
     """Health, readiness and schemas of *house*."""
@@ -26,14 +29,13 @@ def ops_blueprint(house: House) -> Blueprint:
         with house.database.reading() as connection:
             waiting = backlog(connection)
             trouble = find_trouble(connection)
-        age_s = (
-            (now - waiting.oldest_due_at).total_seconds()
-            if waiting.oldest_due_at
-            else 0.0
-        )
+        is_stalled = waiting.age_s(now) > STALLED_S
         state = {
-            "status": "ready",
-            "queue": {"due": waiting.due, "oldest_due_s": round(max(age_s, 0.0), 3)},
+            "status": "stalled" if is_stalled else "ready",
+            "queue": {
+                "due": waiting.due,
+                "oldest_due_s": round(waiting.age_s(now), 3),
+            },
             "x": {
                 "mode": house.settings.x_mode,
                 "trouble": None
@@ -46,7 +48,9 @@ def ops_blueprint(house: House) -> Blueprint:
                 },
             },
         }
-        return Response(json.dumps(state), mimetype="application/json")
+        return Response(
+            json.dumps(state), 503 if is_stalled else 200, mimetype="application/json"
+        )
 
     @blueprint.get("/schemas/<event_type>.json")
     def get_schema(event_type: str) -> Response:

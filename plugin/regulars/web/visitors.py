@@ -37,6 +37,24 @@ def key_id(house: House) -> str | None:
     return found
 
 
+def require_key(house: House) -> str:
+    """The id of the secret key in the request.
+
+    Raises:
+        ProblemError: 401, there is none.
+    """
+    found = key_id(house)
+    if found is None:
+        text = "Send 'Authorization: Bearer sk_…' with a secret key of the shop."
+        raise ProblemError(
+            401,
+            text,
+            [FieldError("", "key.missing", text)],
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return found
+
+
 def _read_key(house: House) -> str | None:
     header = request.headers.get("Authorization")
     if header is None:

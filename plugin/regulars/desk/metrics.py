@@ -1,0 +1,106 @@
+"""``GET /metrics`` for Prometheus: what the database knows is asked there, at each scrape.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection
+
+from regulars.check.gate import find_trouble
+from regulars.keep.contact_points import count_pending
+from regulars.tell.deliveries import backlog, count_by_state
+from regulars.tell.endpoints import list_endpoints
+from regulars.web.house import House
+
+
+def metrics_blueprint(house: House) -> Blueprint:
+    """The numbers of *house*; labels are ids and closed words, never personal data."""
+    blueprint = Blueprint("metrics", __name__)
+    registry = CollectorRegistry()
+    registry.register(_State(house))
+
+    @blueprint.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return blueprint
+
+
+class _State(Collector):
+    """Reads the state of the shop; holds nothing, so every process says the same."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One reading of the database."""
+        now = self._house.clock()
+        with self._house.database.reading() as connection:
+            yield from _queue(connection, now)
+            yield from _endpoints(connection, now)
+            yield from _x(connection, now)
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing beforehand: registering must not ask the database."""
+        return iter(())
+
+
+def _queue(connection: Connection, now: datetime) -> Iterator[GaugeMetricFamily]:
+    waiting = backlog(connection)
+    yield _gauge(
+        "regulars_deliveries_due", "Deliveries that are due or leased.", waiting.due
+    )
+    yield _gauge(
+        "regulars_deliveries_oldest_due_seconds",
+        "How long the oldest due delivery has waited.",
+        waiting.age_s(now),
+    )
+    by_state = GaugeMetricFamily(
+        "regulars_deliveries",
+        "Deliveries by endpoint and state.",
+        labels=["endpoint", "state"],
+    )
+    for endpoint_id, state, count in count_by_state(connection):
+        by_state.add_metric([endpoint_id, state], count)
+    yield by_state
+
+
+def _endpoints(connection: Connection, now: datetime) -> Iterator[GaugeMetricFamily]:
+    active = GaugeMetricFamily(
+        "regulars_endpoint_active",
+        "1 where the endpoint takes deliveries, 0 where it is paused or disabled.",
+        labels=["endpoint"],
+    )
+    for endpoint in list_endpoints(connection, now):
+        active.add_metric([endpoint.id], endpoint.is_active)
+    yield active
+
+
+def _x(connection: Connection, now: datetime) -> Iterator[GaugeMetricFamily]:
+    yield _gauge(
+        "regulars_handles_pending",
+        "Handles whose check is still to be made.",
+        count_pending(connection),
+    )
+    trouble = find_trouble(connection)
+    state = GaugeMetricFamily(
+        "regulars_x_trouble_seconds",
+        "How long X has not answered; absent while it does.",
+        labels=["reason"],
+    )
+    if trouble is not None:
+        state.add_metric(
+            [trouble.reason.value], max((now - trouble.since).total_seconds(), 0)
+        )
+    yield state
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

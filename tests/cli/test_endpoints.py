@@ -1,0 +1,265 @@
+"""``regulars endpoint``: URLs of the shop's systems and the secrets that sign what they get."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Commands
+from tests.shops import EMAIL, ShopUnderTest
+
+from regulars_webhooks import parse_event, verify
+
+URL = "https://shop.example/hook"
+
+
+def add(cli: Commands, url: str = URL, *more: str) -> dict[str, Any]:
+    return dict(cli.json("endpoint", "add", url, "--recipient", "own", *more))
+
+
+class Shop(HTTPServer):
+    """The shop's own receiver on loopback: verifies what it gets and answers as told."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status = 200
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Shop
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests.append((dict(self.headers), body))
+        self.send_response(self.server.status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver(cli: Commands) -> Iterator[Shop]:
+    """A running receiver, to which endpoints may point."""
+    cli.environment["REGULARS_ALLOW_PRIVATE_ENDPOINTS"] = "1"
+    with Shop() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_add_prints_the_secret_once(cli: Commands) -> None:
+    """A new endpoint is printed with its signing secret, which no list shows."""
+    added = add(cli)
+    assert list(added) == ["id", "url", "recipient", "secret"]
+    assert added["id"].startswith("ep_")
+    assert (added["url"], added["recipient"]) == (URL, "own")
+    assert added["secret"].startswith("whsec_")
+    assert cli.json("endpoint", "list") == [
+        {
+            "id": added["id"],
+            "url": URL,
+            "recipient": "own",
+            "events": None,
+            "state": "active",
+            "reason": None,
+        }
+    ]
+    assert "whsec_" not in cli.ok("endpoint", "list")
+
+
+def test_a_list_is_always_an_array(cli: Commands) -> None:
+    """No endpoint is an empty array."""
+    assert cli.json("endpoint", "list") == []
+
+
+def test_the_recipient_must_be_named(cli: Commands) -> None:
+    """Whether the business or a third party reads there is the operator's word: no default."""
+    assert "--recipient" in cli.refused("endpoint", "add", URL, status=2)
+    assert "--recipient" in cli.refused(
+        "endpoint", "add", URL, "--recipient", "anybody", status=2
+    )
+
+
+def test_events_can_be_chosen(cli: Commands) -> None:
+    """An endpoint may want some types; a type that we do not send is a mistake."""
+    add(cli, URL, "--event", "customer.created", "--event", "customer.erased")
+    (listed,) = cli.json("endpoint", "list")
+    assert listed["events"] == ["customer.created", "customer.erased"]
+    cli.refused(
+        "endpoint",
+        "add",
+        URL,
+        "--recipient",
+        "own",
+        "--event",
+        "customer.lost",
+        status=2,
+    )
+
+
+PRIVATE = [
+    "http://shop.example/hook",
+    "https://127.0.0.1/hook",
+    "https://localhost/hook",
+    "https://10.1.2.3/hook",
+    "https://192.168.1.1/hook",
+    "https://169.254.169.254/latest",
+    "https://[::1]/hook",
+    "https://[::ffff:10.0.0.1]/hook",
+    "https://2130706433/hook",
+    "https://0x7f.1/hook",
+    "https://printer.local/hook",
+    "https://user:secret@shop.example/hook",
+    "https://shop.example:22/hook",
+    "https://",
+    "shop.example",
+    "",
+]
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+def test_private_addresses_are_refused(cli: Commands, url: str) -> None:
+    """What is plainly no public https address is refused with the settings that would allow it."""
+    told = cli.refused("endpoint", "add", url, "--recipient", "own", status=2)
+    assert "REGULARS_ENDPOINT_ALLOW" in told
+    assert "secret@" not in told
+    assert cli.json("endpoint", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "url"),
+    [
+        ("ALLOW_PRIVATE_ENDPOINTS", "1", "http://127.0.0.1:9000/hook"),
+        ("ALLOW_PRIVATE_ENDPOINTS", "1", "http://localhost:9000/hook"),
+        ("ENDPOINT_ALLOW", "10.1.0.0/16", "https://10.1.2.3/hook"),
+        ("ENDPOINT_ALLOW", "10.9.0.0/16, pos.local", "https://pos.local/hook"),
+    ],
+)
+def test_private_addresses_that_are_meant(
+    cli: Commands, setting: str, value: str, url: str
+) -> None:
+    """The operator may allow all private addresses, some networks, or some names."""
+    cli.environment[f"REGULARS_{setting}"] = value
+    assert add(cli, url)["url"] == url
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.1.2.3/hook", "https://10.2.0.1/hook", "https://169.254.169.254/"]
+)
+def test_an_allowed_network_allows_no_other(cli: Commands, url: str) -> None:
+    """Allowing one network opens neither the others nor plain http."""
+    cli.environment["REGULARS_ENDPOINT_ALLOW"] = "10.1.0.0/16"
+    cli.refused("endpoint", "add", url, "--recipient", "own", status=2)
+
+
+def test_rotate_prints_a_new_secret(cli: Commands) -> None:
+    """A rotation prints the new secret alone."""
+    added = add(cli)
+    rotated = cli.json("endpoint", "rotate", added["id"])
+    assert list(rotated) == ["id", "secret"]
+    assert rotated["id"] == added["id"]
+    assert rotated["secret"].startswith("whsec_")
+    assert rotated["secret"] != added["secret"]
+
+
+def test_pause_and_resume(cli: Commands, shop_at_hand: ShopUnderTest) -> None:
+    """What arises during a pause is held and goes out afterwards; both are in force at once."""
+    endpoint_id = add(cli)["id"]
+    assert "held" in cli.ok("endpoint", "pause", endpoint_id)
+    (listed,) = cli.json("endpoint", "list")
+    assert (listed["state"], bool(listed["reason"])) == ("paused", True)
+    shop_at_hand.sign_up(contact_email=EMAIL)
+    (delivery,) = cli.json("delivery", "list")
+    assert delivery["state"] == "held"
+    assert "1 held" in cli.ok("endpoint", "resume", endpoint_id)
+    (delivery,) = cli.json("delivery", "list")
+    assert delivery["state"] == "pending"
+    (listed,) = cli.json("endpoint", "list")
+    assert (listed["state"], listed["reason"]) == ("active", None)
+
+
+@pytest.mark.parametrize("command", ["rotate", "pause", "resume", "test"])
+def test_an_endpoint_that_is_none(cli: Commands, command: str) -> None:
+    """An id that is none is a finding, with the command that lists them."""
+    assert "endpoint list" in cli.refused("endpoint", command, "ep_none", status=1)
+
+
+def test_test_sends_one_signed_event(cli: Commands, receiver: Shop) -> None:
+    """A test.ping arrives signed, and what was answered is told."""
+    added = add(cli, receiver.url)
+    told = cli.json("endpoint", "test", added["id"])
+    assert set(told) == {"id", "status", "error", "detail", "duration_ms"}
+    assert (told["id"], told["status"], told["error"]) == (added["id"], 200, None)
+    ((headers, body),) = receiver.requests
+    verify(headers, body, secrets=[added["secret"]], now=datetime.now(UTC))
+    event = parse_event(body)
+    assert event.type == "test.ping"
+    (delivery,) = cli.json("delivery", "list")
+    assert (delivery["state"], delivery["event_id"]) == ("delivered", event.id)
+    assert "200" in cli.ok("endpoint", "test", added["id"])
+
+
+def test_test_after_a_rotation(cli: Commands, receiver: Shop) -> None:
+    """For a day both secrets sign, so that a receiver with either goes on."""
+    added = add(cli, receiver.url)
+    rotated = cli.json("endpoint", "rotate", added["id"])
+    cli.json("endpoint", "test", added["id"])
+    ((headers, body),) = receiver.requests
+    for secret in (added["secret"], rotated["secret"]):
+        verify(headers, body, secrets=[secret], now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("status", [500, 302, 410, 404])
+def test_test_of_a_receiver_that_refuses(
+    cli: Commands, receiver: Shop, status: int
+) -> None:
+    """Any answer but 2xx is a finding that names the status; one request is made."""
+    added = add(cli, receiver.url)
+    receiver.status = status
+    told = cli.json("endpoint", "test", added["id"], status=1)
+    assert told["status"] == status
+    assert len(receiver.requests) == 1
+
+
+def test_test_of_a_receiver_that_is_away(cli: Commands, receiver: Shop) -> None:
+    """No connection is a finding that says so."""
+    url = receiver.url
+    added = add(cli, url)
+    receiver.socket.close()
+    told = cli.json("endpoint", "test", added["id"], status=1)
+    assert told["status"] is None
+    assert told["error"]
+    assert told["detail"]
+
+
+def test_test_of_an_address_that_is_no_longer_allowed(
+    cli: Commands, receiver: Shop
+) -> None:
+    """The address is checked again when it is dialled: nothing is sent."""
+    added = add(cli, receiver.url)
+    cli.environment["REGULARS_ALLOW_PRIVATE_ENDPOINTS"] = "0"
+    told = cli.json("endpoint", "test", added["id"], status=1)
+    assert told["status"] is None
+    assert receiver.requests == []
+
+
+def test_test_of_a_paused_endpoint(cli: Commands, receiver: Shop) -> None:
+    """A paused endpoint can be tested before it is resumed."""
+    added = add(cli, receiver.url)
+    cli.ok("endpoint", "pause", added["id"])
+    assert cli.json("endpoint", "test", added["id"])["status"] == 200
+    (listed,) = cli.json("endpoint", "list")
+    assert listed["state"] == "paused"
+    assert json.loads(receiver.requests[0][1])["type"] == "test.ping"
