@@ -10,125 +10,50 @@ trouble befalls its whole batch. Standard library only; it listens on 127.0.0.1 
 """
 
 import argparse
-import hashlib
 import html
 import json
+import math
 import re
 import socket
 import struct
+import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urljoin, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-_PROBLEMS = "https://api.twitter.com/2/problems/"
+if not __package__:  # run as a file, which alone lets Python see this folder only
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from examples.fake_x_samples import (
+    ANA,
+    LIMITED,
+    NOT_FOUND,
+    PROBLEMS,
+    SAMPLES,
+    UNAUTHORIZED,
+    Answer,
+    Gone,
+    Reply,
+    Sent,
+    Stunt,
+    problem,
+    user,
+)
+
+__all__ = ["ANA", "LIMITED", "SAMPLES", "FakeX", "Gone", "Reply", "Stunt", "user"]
+
 _HANDLE = re.compile("[A-Za-z0-9_]{1,15}")
 _FIELD = re.compile(  # those that the specification knew before and after 2026-08-07
     "created_at|description|entities|id|location|name|parody|profile_banner_url|"
     "profile_image_url|protected|public_metrics|url|username|verified|verified_type"
 )
-
-
-@dataclass(frozen=True)
-class Gone:
-    """No account: one entry of `errors`, with HTTP 200 unless `status` says otherwise."""
-
-    title: str = "Not Found Error"
-    detail: str = "Could not find user with username: [%s]."
-    status: int = 200
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A whole HTTP answer: a text goes out as HTML, anything else as JSON.
-
-    `reset_in_s` becomes the header x-rate-limit-reset, that many seconds from then.
-    """
-
-    status: int
-    body: object
-    reset_in_s: int | None = None
-
-
-class Stunt(Enum):
-    """An answer that is late, broken off or endless."""
-
-    SLOW = "answers after ten seconds"
-    SILENT = "never answers"
-    RESET = "breaks the connection"
-    DRIP = "sends one byte at a time, from the first header on"
-    DRIP_BODY = "sends the headers at once, then the body one byte at a time"
-
-
-def user(username: str, name: str, **more: Any) -> dict[str, Any]:
-    """A found account; its id and numbers follow from its name alone."""
-    number = int(hashlib.sha256(username.lower().encode()).hexdigest()[:12], 16)
-    return {
-        "id": str(1_000_000 + number),
-        "name": name,
-        "username": username,
-        "created_at": f"20{10 + number % 14}-0{1 + number % 9}-17T09:30:00.000Z",
-        "description": "",
-        "profile_image_url": f"https://pbs.twimg.com/profile_images/{number}/a_normal.jpg",
-        "protected": False,
-        "public_metrics": {"followers_count": number % 5000, "post_count": 12},
-        "verified_type": "none",
-    } | more
-
-
-def _problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Reply:
-    about = {"title": title, "detail": detail, "type": urljoin(_PROBLEMS, kind)}
-    return Reply(status, about | more)
-
-
-ANA = user(
-    "AnaLima",
-    "Ana Lima",
-    id="2244994945",
-    description="Quiet tables, strong coffee.",
-    url="https://t.co/ana",
-    entities={"url": {"urls": [{"expanded_url": "https://ana.example/"}]}},
-    public_metrics={"followers_count": 321, "following_count": 88, "post_count": 1204},
-)
-NOT_FOUND = Gone()
-SUSPENDED = Gone("Forbidden", "User has been suspended: [%s].")
-LIMITED = Reply(429, {"title": "Too Many Requests", "status": 429}, reset_in_s=120)
-NO_RESET = Reply(429, {"errors": [{"code": 88, "message": "Rate limit exceeded"}]})
-UNAUTHORIZED = _problem(401, "about:blank", "Unauthorized", "Unauthorized")
-BROKE = _problem(402, "credits-depleted", "Payment Required", "credits depleted")
-FORBIDDEN = _problem(403, "client-forbidden", "Client Forbidden", "Not enrolled.")
-CAPPED = _problem(429, "usage-capped", "UsageCapExceeded", "Usage cap exceeded.")
-PAGE = "<!doctype html><title>Over capacity</title><p>Please come back later."
-
-Sent = Reply | Stunt
-Answer = dict[str, Any] | Gone | Sent
-# The handle as people type it, what it does, how it answers.
-SAMPLES: tuple[tuple[str, str, Answer], ...] = (
-    ("AnaLima", "exists, with a full profile", ANA),
-    ("Bento_Diner", "exists; an underscore", user("Bento_Diner", "Bento's Diner")),
-    ("Caio1970", "exists; a short profile", user("Caio1970", "Caio")),
-    ("protected_pat", "is protected", user("protected_pat", "Pat", protected=True)),
-    ("nosuch", "does not exist", NOT_FOUND),
-    ("GhostWriter", "does not exist", NOT_FOUND),
-    ("gone_gil", "does not exist, told by HTTP 404", Gone(status=404)),
-    ("suspended_sam", "is suspended", SUSPENDED),
-    ("slow_sue", Stunt.SLOW.value, Stunt.SLOW),
-    ("silent_sid", Stunt.SILENT.value, Stunt.SILENT),
-    ("drip_dora", Stunt.DRIP.value, Stunt.DRIP),
-    ("reset_ray", Stunt.RESET.value, Stunt.RESET),
-    ("down_dan", "503 with an HTML page", Reply(503, PAGE)),
-    ("html_hal", "200 with an HTML page", Reply(200, PAGE)),
-    ("limit_lou", "429 that names its reset", LIMITED),
-    ("limit_luc", "429 without a reset", NO_RESET),
-    ("unauth_una", "401: the token is wrong", UNAUTHORIZED),
-    ("broke_bea", "402: no credit left", BROKE),
-    ("forbid_fay", "403: the app is not enrolled", FORBIDDEN),
-    ("capped_cy", "429: the monthly cap is reached", CAPPED),
-)
+_PAGE = Path(__file__).with_name("fake_x.html")
 
 
 class FakeX(ThreadingHTTPServer):
@@ -136,11 +61,20 @@ class FakeX(ThreadingHTTPServer):
 
     `url` is its address, `calls` what each well-formed call asked, `billed` the users
     returned. Handles without an entry in `answers` do not exist, unless *everyone* does.
+    With *recover_after_s* a handle that means trouble is found that long after it was
+    first asked; *clock* is read for that alone, in seconds.
     """
 
     request_queue_size = 64  # callers at once
 
-    def __init__(self, port: int = 0, *, everyone: bool = False) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        everyone: bool = False,
+        recover_after_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Bind *port* of 127.0.0.1, a free one for 0."""
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -148,6 +82,9 @@ class FakeX(ThreadingHTTPServer):
         self.calls: list[tuple[str, ...]] = []
         self.billed = 0
         self.everyone = everyone
+        self.recover_after_s = recover_after_s
+        self.clock = clock
+        self.first_asked: dict[str, float] = {}
         self.closing = threading.Event()
         self.books = threading.Lock()
 
@@ -165,12 +102,28 @@ class FakeX(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a caller who leaves in the middle is part of the play."""
 
+    def answer_to(self, handle: str) -> Answer:
+        """What becomes of *handle* now; trouble passes when it is to pass."""
+        stranger = user(handle, handle) if self.everyone else NOT_FOUND
+        answer = self.answers.get(handle.lower(), stranger)
+        if self.recover_after_s is None or not isinstance(answer, Reply | Stunt):
+            return answer
+        now = self.clock()
+        left_s = (
+            self.first_asked.setdefault(handle.lower(), now)
+            + self.recover_after_s
+            - now
+        )
+        if left_s <= 0:
+            return user(handle, handle.replace("_", " ").title())
+        if isinstance(answer, Reply) and answer.reset_in_s is not None:
+            # Whoever obeys the header comes back when the trouble is over.
+            return replace(answer, reset_in_s=math.ceil(left_s) + 1)
+        return answer
+
     def reply(self, handles: list[str], parameter: str, only: set[str]) -> Sent:
         """The answer to one well-formed call, and its entry in the books."""
-        told: dict[str, Answer] = {}
-        for it in handles:
-            stranger = user(it, it) if self.everyone else NOT_FOUND
-            told[it] = self.answers.get(it.lower(), stranger)
+        told = {it: self.answer_to(it) for it in handles}
         trouble = [it for it in told.values() if isinstance(it, Reply | Stunt)]
         users = [it for it in told.values() if isinstance(it, dict)]
         gone = [(handle, it) for handle, it in told.items() if isinstance(it, Gone)]
@@ -196,14 +149,14 @@ def _error(gone: Gone, handle: str, parameter: str) -> dict[str, Any]:
         "resource_type": "user",
         "parameter": parameter,
         "resource_id": handle,
-        "type": _PROBLEMS + "resource-not-found",
+        "type": PROBLEMS + "resource-not-found",
     }
 
 
 def _refusal(parameter: str, value: str, why: str) -> Reply:
     message = f"The `{parameter}` query parameter value [{value}] {why}"
     errors = [{"parameters": {parameter: [value]}, "message": message}]
-    return _problem(400, "invalid-request", "Invalid Request", message, errors=errors)
+    return problem(400, "invalid-request", "Invalid Request", message, errors=errors)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -216,14 +169,14 @@ class _Handler(BaseHTTPRequestHandler):
         query = {k: v[0] for k, v in parse_qs(url.query).items()}  # one counts, as on X
         asked = {*filter(None, query.get("user.fields", "").split(","))}
         single = re.fullmatch("/2/users/by/username/([^/]*)", url.path)
-        answer: Sent = Reply(200, _page())
+        answer: Sent = Reply(200, _page(self.server.recover_after_s))
         if single:
             answer = self.look_up([unquote(single[1])], "username", asked)
         elif url.path == "/2/users/by":
             listed = query.get("usernames", "").split(",")
             answer = self.look_up(listed, "usernames", asked)
         elif url.path != "/":
-            answer = _problem(404, "about:blank", "Not Found", "Not Found")
+            answer = problem(404, "about:blank", "Not Found", "Not Found")
         if isinstance(answer, Stunt):
             return self.play(answer)
         self.wfile.write(_bytes(answer))
@@ -278,10 +231,14 @@ def _bytes(reply: Reply) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {reply.status} X", *lines, "", ""]).encode() + body
 
 
-def _page() -> str:
+def _page(recover_after_s: float | None) -> str:
     rows = "".join(f"<tr><td>@{n}<td>{html.escape(does)}" for n, does, _ in SAMPLES)
-    head = "<meta charset=utf-8><title>Stand-in for X</title><h1>Handles to try</h1>"
-    return f"<!doctype html><html lang=en>{head}<table>{rows}<tr><td>others<td>do not exist</table>"
+    passes = (
+        ""
+        if recover_after_s is None
+        else f" Trouble passes {recover_after_s:g} seconds after a handle was first asked; it is found then."
+    )
+    return _PAGE.read_text("utf-8").format(rows=rows, passes=passes)
 
 
 def main() -> None:
@@ -289,8 +246,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A stand-in for X's user look-up.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--everyone", action="store_true", help="unknown handles exist")
+    parser.add_argument("--recover-after", type=float, help="seconds trouble lasts")
     asked = parser.parse_args()
-    with FakeX(asked.port, everyone=asked.everyone) as x:
+    with FakeX(
+        asked.port, everyone=asked.everyone, recover_after_s=asked.recover_after
+    ) as x:
         print(x.url, flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()

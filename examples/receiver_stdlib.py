@@ -11,6 +11,7 @@ import argparse
 import html
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,27 +21,40 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, unquote
 
 from regulars_webhooks import Event, MemorySeenIds, Receiver, VerificationError
 
 MAX_BODY_BYTES = 256 * 1024
+NAME = re.compile(r'^( +)("(?:[^"\\]|\\.)*"):', re.MULTILINE)
 SHOWN = 50
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta http-equiv="refresh" content="2"><title>Events received</title><style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c2024; background: #f6f7f9 }}
-article {{ background: #fff; border: 1px solid #d9dce1; border-left: 4px solid #18794e; border-radius: 6px;
-          padding: .75rem 1rem; margin: 1rem 0 }}
-article.refused {{ border-left-color: #b42318 }}
-h2 {{ font-size: 1rem; margin: 0 }} p {{ margin: .25rem 0 }} .good {{ color: #18794e }}
-.refused h2 {{ color: #b42318 }} small {{ color: #5b6470 }}
-pre {{ overflow-x: auto; font-size: .8rem; background: #f6f7f9; padding: .75rem }}
-</style></head><body><h1>Events received</h1>
-<p><small>POST to <code>/hook</code>. Newest first; this page renews itself.</small></p>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+{refresh}<title>Events received</title><link rel="icon" href="data:,"><style>
+:root {{ color-scheme: light dark; --ink: #1b2027; --soft: #5a6472; --line: #dde2e8; --page: #f4f6f8; --card: #fff;
+        --good: #17724a; --good-tint: #e6f4ec; --bad: #b42318; --key: #7a3e00 }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e8ebef; --soft: #a2acb9; --line: #2f363f; --page: #111418;
+        --card: #191d23; --good: #7fd3a6; --good-tint: #163325; --bad: #ff9d8f; --key: #f0b277 }} }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 0 auto; padding: 2.5rem 1rem;
+       color: var(--ink); background: var(--page); overflow-wrap: anywhere }}
+h1 {{ font-size: 1.75rem; line-height: 1.2; margin: 0 }} h2 {{ font-size: 1.125rem; margin: 0; margin-right: auto }}
+article {{ background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.1rem 1.25rem;
+          margin: 1rem 0 }}
+header {{ display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem }}
+p {{ margin: .35rem 0 0 }} small, .intro {{ color: var(--soft) }} .intro {{ margin-bottom: 1.5rem }}
+a {{ color: inherit }} b {{ color: var(--key); font-weight: 400 }}
+.good {{ color: var(--good); background: var(--good-tint); border-radius: 99px; padding: .1rem .75rem;
+        font-size: .875rem; font-weight: 600 }} .good::before {{ content: "\\2713\\00a0" }}
+.refused {{ border-color: var(--bad) }} .refused h2 {{ color: var(--bad) }}
+pre {{ margin: .9rem 0 0; padding: .9rem 1rem; max-height: 30rem; overflow: auto; font-size: .8125rem; line-height: 1.45;
+      background: var(--page); border-radius: 8px; white-space: pre-wrap }}
+</style></head><body>{heading}
 {entries}</body></html>
 """
+HEADING = """<h1>Events received</h1>
+<p class="intro">What this shop\'s own system was told, newest first. The page renews itself.</p>"""
+REFRESH = '<meta http-equiv="refresh" content="2">'
 VERDICTS = {
     "found": "exists on X",
     "not_found": "does not exist on X",
@@ -80,23 +94,40 @@ def summary(data: Any) -> str:
 
 
 def render(entries: Sequence[Entry]) -> str:
-    """The page as HTML; all that came from outside is escaped."""
-    return PAGE.format(
-        entries="\n".join(map(render_entry, entries)) or "<p>Nothing yet.</p>"
-    )
+    """The page of all *entries* as HTML; all that came from outside is escaped."""
+    shown = [render_entry(entry, whole=n == 0) for n, entry in enumerate(entries)]
+    listed = "\n".join(shown) or "<article>Nothing yet.</article>"
+    return PAGE.format(refresh=REFRESH, heading=HEADING, entries=listed)
 
 
-def render_entry(entry: Entry) -> str:
-    """One entry as HTML."""
+def render_one(entry: Entry) -> str:
+    """The page of one event: it stands still, for reading."""
+    shown = render_entry(entry, whole=True)
+    return PAGE.format(refresh="", heading='<a href="/">All events</a>', entries=shown)
+
+
+def render_entry(entry: Entry, *, whole: bool) -> str:
+    """One entry as HTML, with the *whole* event or the way to it."""
     at = f"<small>{entry.at:%H:%M:%S} UTC</small>"
     if entry.event is None:
-        return f'<article class="refused"><h2>refused: {html.escape(entry.refused)}</h2>{at}</article>'
-    pretty = json.dumps(dict(entry.event.data), indent=2, ensure_ascii=False)
-    return (
-        f"<article><h2>{html.escape(entry.event.type)}</h2><p>{html.escape(summary_or_blank(entry.event))}</p>"
-        f'<p><span class="good">signature verified</span> {at} <small>{html.escape(entry.event.id)}</small></p>'
-        f"<details><summary>data</summary><pre>{html.escape(pretty)}</pre></details></article>"
+        return f'<article class="refused"><header><h2>refused: {html.escape(entry.refused)}</h2>{at}</header></article>'
+    event_id = html.escape(entry.event.id)
+    link = (
+        f'<a href="/events/{quote(entry.event.id, safe="")}">open on its own page</a>'
     )
+    return (
+        f'<article><header><h2>{html.escape(entry.event.type)}</h2><span class="good">signature verified</span>{at}</header>'
+        f"<p>{html.escape(summary_or_blank(entry.event))}</p><p><small>{event_id}</small> <small>{link}</small></p>"
+        f"{render_data(entry.event) if whole else ''}</article>"
+    )
+
+
+def render_data(event: Event) -> str:
+    """The event's ``data``, indented, its names set apart from its values."""
+    pretty = json.dumps(dict(event.data), indent=2, ensure_ascii=False)
+    # Indented JSON begins each line with a name, so that no value can look like one.
+    named = NAME.sub(r"\1<b>\2</b>:", html.escape(pretty, quote=False))
+    return f'<pre tabindex="0">{named}</pre>'
 
 
 def summary_or_blank(event: Event) -> str:
@@ -152,11 +183,16 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(self.server.take(dict(self.headers.items()), body))
 
     def do_GET(self) -> None:
-        """The page."""
-        if self.path != "/":
+        """The page of all events, or of one."""
+        entries = list(self.server.entries)
+        event_id = unquote(self.path.removeprefix("/events/"))
+        found = [it for it in entries if it.event and it.event.id == event_id]
+        if self.path == "/":
+            self.answer(200, render(entries).encode("utf-8", "replace"))
+        elif found:
+            self.answer(200, render_one(found[0]).encode("utf-8", "replace"))
+        else:
             self.answer(404)
-            return
-        self.answer(200, render(list(self.server.entries)).encode("utf-8", "replace"))
 
     def answer(self, status: int, body: bytes = b"") -> None:
         """Send *status*, with *body* as the page."""
@@ -165,7 +201,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header(
                 "Content-Security-Policy",
-                "default-src 'none'; style-src 'unsafe-inline'",
+                "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
             )
             self.send_header("Cache-Control", "no-store")
         if status != 204:
