@@ -5,6 +5,7 @@ import json
 from flask import Blueprint, Response
 
 from regulars.check.gate import find_trouble
+from regulars.desk.openapi import openapi
 from regulars.tell.deliveries import backlog
 from regulars.values.instants import to_rfc3339
 from regulars.web.house import House
@@ -50,6 +51,14 @@ def ops_blueprint(house: House) -> Blueprint:
         }
         return Response(
             json.dumps(state), 503 if is_stalled else 200, mimetype="application/json"
+        )
+
+    @blueprint.get("/openapi.json")
+    def get_openapi() -> Response:
+        settings = house.settings
+        return Response(
+            json.dumps(openapi(settings.base_url, settings.channels)),
+            mimetype="application/json",
         )
 
     @blueprint.get("/schemas/<event_type>.json")
