@@ -333,11 +333,11 @@ def test_deadline_of_one_attempt_spares_the_next(serve: Any, transport: Open) ->
     """An attempt that was in time leaves nothing behind that could cut a later one."""
 
     def answer_slowly(connection: socket.socket, _: bytes) -> None:
-        time.sleep(DEADLINE_S * 0.6)
+        time.sleep(1.0 * 0.6)
         connection.sendall(NO_CONTENT)
 
     server = serve(answer_slowly)
-    one = transport(deadline_s=DEADLINE_S)
+    one = transport(deadline_s=1.0)
     assert [one.send(server.url, {}, b"{}").status for _ in range(4)] == [204] * 4
     assert server.connections == 1
 

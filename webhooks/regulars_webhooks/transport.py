@@ -11,13 +11,13 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .addresses import Resolver, check_allow
@@ -29,6 +29,11 @@ RESPONSE_HEAD_BYTES: Final = 4096
 
 # Small, so that what came before a deadline is kept.
 _READ_BYTES: Final = 512
+
+
+_NO_RETRIES: Final = urllib3.Retry(False, redirect=False)
+# Endpoints are few; an unbounded memory of what was once an endpoint is a leak.
+_ROUTES_KEPT: Final = 1024
 
 
 def _user_agent() -> str:
@@ -71,16 +76,55 @@ class _TLSPool(urllib3.HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    """Sends a prepared request with nothing in between: no session, proxies, cookies or hooks.
+
+    What a session does around each request costs more than the request. The pool of
+    an endpoint is found once, with its certificates; an answer is told by its status.
+    """
+
+    def __init__(self, pool_size: int, verify: bool | str) -> None:
+        self._verify = verify
+        self._routes: dict[str, tuple[Any, str]] = {}
+        super().__init__(
+            pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0
+        )
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        pool, target = self._route(request)
+        raw = pool.urlopen(
+            request.method,
+            target,
+            body=request.body,
+            headers=request.headers,
+            retries=_NO_RETRIES,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=kwargs["timeout"],
+        )
+        response = requests.Response()
+        response.status_code = raw.status
+        response.headers = raw.headers
+        response.raw = raw
+        return response
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        # Even with allow_redirects=False requests reads the whole body of a redirect
-        # and parses its Location. There is no redirect here.
-        return None
+    def _route(self, request: requests.PreparedRequest) -> tuple[Any, str]:
+        url = str(request.url)
+        known = self._routes.get(url)
+        if known is None:
+            if len(self._routes) >= _ROUTES_KEPT:
+                self._routes.clear()
+            pool = self.get_connection_with_tls_context(request, self._verify)
+            self.cert_verify(pool, url, self._verify, None)  # type: ignore[no-untyped-call]
+            known = self._routes[url] = (pool, self.request_url(request, {}))
+        return known
 
 
 class Transport:
@@ -114,9 +158,14 @@ class Transport:
         self._rules = Rules(allow_private, tuple(allow), resolver)
         self._deadline_s = deadline_s
         self._clock = clock
-        self._verify = True if ca_bundle is None else ca_bundle
         self._watchdog = Watchdog()
-        self._session = _session(pool_size)
+        self._adapter = _Adapter(pool_size, True if ca_bundle is None else ca_bundle)
+        self._headers = {
+            "User-Agent": _user_agent(),
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        self._urls_known: set[str] = set()
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
         """POST *body* to *url* once, and say what became of it.
@@ -130,7 +179,7 @@ class Transport:
         token = _attempt.set(attempt)
         self._watchdog.guard(attempt)
         try:
-            self._rules.check_url(url)
+            self._check(url)
             return self._post(attempt, url, headers, body)
         except AddressRefused as error:
             return _failed(attempt, Failure.ADDRESS_REFUSED, str(error))
@@ -146,21 +195,26 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are kept alive. Attempts under way end by themselves."""
-        self._session.close()
+        self._adapter.close()
         self._watchdog.stop()
+
+    def _check(self, url: str) -> None:
+        # By its text alone, which does not change; what it resolves to is vetted at the dial.
+        if url not in self._urls_known:
+            self._rules.check_url(url)
+            if len(self._urls_known) >= _ROUTES_KEPT:
+                self._urls_known.clear()
+            self._urls_known.add(url)
 
     def _post(
         self, attempt: Attempt, url: str, headers: Mapping[str, str], body: bytes
     ) -> DeliveryResult:
-        response = self._session.post(
-            url,
-            data=body,
-            headers=dict(headers),
-            timeout=attempt.left_s(),
-            allow_redirects=False,
-            stream=True,
-            verify=self._verify,
-        )
+        request = requests.PreparedRequest()
+        request.method, request.url, request.body = "POST", url, body
+        request.headers = CaseInsensitiveDict(self._headers)
+        request.headers.update(headers)
+        request.headers["Content-Length"] = str(len(body))
+        response = self._adapter.send(request, timeout=attempt.left_s())
         if attempt.is_late:
             # http.client takes the end of a connection that was cut for the end of the headers.
             response.close()
@@ -178,24 +232,6 @@ class Transport:
             duration_ms=attempt.elapsed_ms(),
             response_head=head,
         )
-
-
-def _session(pool_size: int) -> requests.Session:
-    session = _Session()
-    # Neither a proxy nor .netrc nor another CA file from the environment.
-    session.trust_env = False
-    # What one endpoint sets as a cookie is told to nobody.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.clear()
-    session.headers.update(
-        {"User-Agent": _user_agent(), "Content-Type": "application/json"}
-    )
-    adapter = _Adapter(
-        pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0
-    )
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _read_head(response: requests.Response) -> bytes:
