@@ -112,7 +112,7 @@ def _recorded(shop: ShopUnderTest, sign_up: Callable[[], None]) -> Statements:
 def _fresh(values: Any, number: int) -> Any:
     """*values* with ids of their own, as the next signup would have them."""
     if isinstance(values, list):
-        return [_fresh(row, number * 100 + i) for i, row in enumerate(values)]
+        return [_fresh(row, number) for row in values]
     return tuple(
         f"{value[:31]}{number}"
         if isinstance(value, str) and "_01" in value
