@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes import Clock, FakeLookup
+from tests.postgresql import SECRET_KEY, Databases, running_server
 from tests.shops import BEARER, EMAIL, HANDLE, PHONE, ShopUnderTest, make_shop
 
 from regulars.app import open_shop, upgrade_schema
@@ -19,6 +20,22 @@ from regulars.settings import load_settings
 
 REQUIRE_ALL = os.environ.get("REGULARS_TEST_REQUIRE_ALL") == "1"
 _NEEDLES = (HANDLE, EMAIL, PHONE, "2124567890", BEARER, "whsec_", "Bearer sk_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "sqlite_only(reason): says nothing about PostgreSQL, for the reason"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever uses a database is run on both, but for what is marked ``sqlite_only``."""
+    if "database_kind" not in metafunc.fixturenames:
+        return
+    kinds = ["sqlite", "postgresql"]
+    if metafunc.definition.get_closest_marker("sqlite_only"):
+        kinds = ["sqlite"]
+    metafunc.parametrize("database_kind", kinds, indirect=True)
 
 
 def need(is_there: bool, what: str) -> None:
@@ -77,9 +94,59 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "regulars.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """Databases on a PostgreSQL; without one the test is skipped by name."""
+    with running_server() as url:
+        need(url is not None, "PostgreSQL")
+        databases = Databases(str(url))
+        yield databases
+        databases.close()
+
+
+@pytest.fixture
+def postgres_url(postgres: Databases) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database that is the test's own."""
+    url = postgres.lend()
+    yield url
+    postgres.take_back(url)
+
+
+@pytest.fixture
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """``sqlite`` or ``postgresql``: each test that asks is run on both."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def new_database(
+    database_kind: str, empty_database: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Path], dict[str, str]]]:
+    """Gives a folder a migrated database without rows: what the settings must say of it."""
+    if database_kind == "sqlite":
+
+        def copy(folder: Path) -> dict[str, str]:
+            shutil.copy(empty_database, folder / "regulars.sqlite3")
+            return {}
+
+        yield copy
+        return
+    databases: Databases = request.getfixturevalue("postgres")
+    lent: list[str] = []
+
+    def lend(folder: Path) -> dict[str, str]:
+        lent.append(databases.lend())
+        return {"DATABASE_URL": lent[-1], "SECRET_KEY": SECRET_KEY}
+
+    yield lend
+    for url in lent:
+        databases.take_back(url)
+
+
 @pytest.fixture
 def open_under_test(
-    tmp_path: Path, empty_database: Path, clock: Clock
+    tmp_path: Path, new_database: Callable[[Path], dict[str, str]], clock: Clock
 ) -> Iterator[Callable[..., ShopUnderTest]]:
     """Opens shops, each with settings of its own; their events are validated at the end."""
     opened: list[ShopUnderTest] = []
@@ -87,8 +154,8 @@ def open_under_test(
     def open_one(lookup: FakeLookup | None = None, **settings: str) -> ShopUnderTest:
         folder = tmp_path / f"shop{len(opened)}"
         folder.mkdir()
-        shutil.copy(empty_database, folder / "regulars.sqlite3")
-        opened.append(make_shop(folder, lookup, clock, **settings))
+        given = {**new_database(folder), **settings}
+        opened.append(make_shop(folder, lookup, clock, **given))
         return opened[-1]
 
     yield open_one

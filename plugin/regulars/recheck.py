@@ -1,6 +1,7 @@
 """Pending handles are asked again until X has given its verdict; the shop is told then."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from regulars.keep.contact_points import (
     Sent,
     holders,
     list_pending,
-    note_tried,
+    postpone,
     record_finding,
 )
 from regulars.keep.customers import change_customer, find_customer, lock_customer
@@ -60,9 +61,7 @@ class Recheck:
             if trouble and trouble.retry_at > now:
                 return 0
             # One handle is enough to find out whether X is back; the rest follows.
-            pending = list_pending(
-                connection, 1 if trouble else _BATCH, tried_until=now - self._retry
-            )
+            pending = list_pending(connection, 1 if trouble else _BATCH, now=now)
             due = [point for point in pending if _consents_to_it(connection, point)]
         refused = [point for point in pending if point not in due]
         self._uncheck(refused, now)
@@ -72,9 +71,26 @@ class Recheck:
         answers = self._gate.probe(
             list(handles.values()), timeout_s=self._timeout_s, now=now
         )
+        self._postpone(due, answers, now)
         return sum(
             self._settle(point, answers[Handle(point.value).key], now) for point in due
         )
+
+    def _postpone(
+        self, points: list[ContactRow], answers: Mapping[str, Answer], now: datetime
+    ) -> None:
+        """Let those that X gave no verdict on come again: behind the others if X itself was away."""
+        unanswered = [
+            point.id
+            for point in points
+            if isinstance(answers[Handle(point.value).key], Unavailable)
+        ]
+        if not unanswered:
+            return
+        # Where X answered for others it is this handle that fails: not in every round.
+        is_away = len(unanswered) == len(points)
+        with self._database.transaction() as connection:
+            postpone(connection, unanswered, now if is_away else now + self._retry)
 
     def _uncheck(self, points: list[ContactRow], now: datetime) -> None:
         """The consent went before the answer came: these are not asked any more."""
@@ -83,8 +99,6 @@ class Recheck:
 
     def _settle(self, point: ContactRow, answer: Answer, now: datetime) -> bool:
         if isinstance(answer, Unavailable):
-            with self._database.transaction() as connection:
-                note_tried(connection, [point.id], now)
             return False
         finding = finding_of(answer, may_keep_profile=self._may_keep_profile, now=now)
         return self._write(point, finding, now)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import LOOPBACK, Received, Receiver, Shop, eventually
+from tests.acceptance.running import LOOPBACK, Receiver, Shop, eventually
 from tests.conftest import need
-from tests.shops import BEARER, EMAIL, PHONE
+from tests.shops import BEARER
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -50,6 +51,7 @@ NEEDED = {
     "whatsapp": "#contact_phone",
     "facebook": "#contact_facebook",
 }
+_numbers = count(1)
 ADDRESSES = ("#contact_email", "#contact_phone", "#contact_facebook")
 
 
@@ -59,8 +61,32 @@ class Visit:
 
     page: Page
     site: "Site"
+    number: int
     complaints: list[str]
     strangers: list[str]
+
+    @property
+    def email(self) -> str:
+        """An address of this visit alone: a known one would be somebody's."""
+        return f"ana.lima.{self.number}@example.com"
+
+    @property
+    def phone(self) -> str:
+        return f"(212) 456-{1000 + self.number}"
+
+    def told(self, value: str, events: int = 1) -> list[Any]:
+        """What the shop was told of whoever has the address *value*, once it is as many *events*."""
+
+        def about() -> list[Any] | None:
+            found = [
+                customer
+                for it in list(self.site.receiver.received)
+                for customer in (it.event["data"]["customer"],)
+                if value in [point["value"] for point in customer["contact_points"]]
+            ]
+            return found if len(found) >= events else None
+
+        return sorted(eventually(about), key=lambda it: int(it["version"]))
 
     def open_signup(self) -> Page:
         self.page.goto(self.site.signup_url)
@@ -73,12 +99,12 @@ class Visit:
     def press_save(self) -> None:
         self.page.get_by_role("button", name="Save my choices").click()
 
-    def sign_up_by_email(self, email: str = EMAIL) -> Page:
+    def sign_up_by_email(self) -> Page:
         """Fill in the whole way to the thanks."""
         self.open_signup()
         self.page.fill("#x_handle", "@AnaLima")
         self.choose("email")
-        self.page.fill("#contact_email", email)
+        self.page.fill("#contact_email", self.email)
         self.press_save()
         expect(self.page.get_by_role("heading", name="Thank you")).to_be_visible()
         return self.page
@@ -100,11 +126,6 @@ class Site:
     def signups(self) -> int:
         rows = self.shop.service.rows("SELECT count(*) AS n FROM signup")
         return int(rows[0]["n"])
-
-    def next_event(self, seen: int) -> Any:
-        """What arrived after the first *seen* requests."""
-        received: list[Received] = self.receiver.wait_for(seen + 1)
-        return received[seen].event
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +162,7 @@ def new_visit(site: Site, browser: Browser) -> Iterator[Callable[..., Visit]]:
         def open_one(**options: Any) -> Visit:
             options = {"viewport": DESK_WIDTH, "locale": "en-US", **options}
             context = tabs.enter_context(browser.new_context(**options))
-            visit = _visit(context, site)
+            visit = _visit(context, site, next(_numbers))
             visits.append(visit)
             return visit
 
@@ -151,10 +172,10 @@ def new_visit(site: Site, browser: Browser) -> Iterator[Callable[..., Visit]]:
             assert visit.strangers == []
 
 
-def _visit(context: BrowserContext, site: Site) -> Visit:
+def _visit(context: BrowserContext, site: Site, number: int) -> Visit:
     context.set_default_timeout(10_000)
     page = context.new_page()
-    visit = Visit(page, site, [], [])
+    visit = Visit(page, site, number, [], [])
 
     def hear(message: ConsoleMessage) -> None:
         # The browser itself remarks on every answer that is not 2xx.
@@ -199,45 +220,40 @@ def test_nothing_is_preselected(any_visit: Visit) -> None:
         assert page.get_by_label(label).input_value() == ""
 
 
-@pytest.mark.parametrize("channel", NEEDED)
-def test_address_is_shown_under_its_choice_and_only_then(
-    any_visit: Visit, channel: str
-) -> None:
+def test_address_is_shown_under_its_choice_and_only_then(any_visit: Visit) -> None:
     """Choosing a channel shows the address that it needs, its own box, and nothing of the others."""
     page = any_visit.open_signup()
-    other = "facebook" if channel != "facebook" else "email"
-    any_visit.choose(other)
-    any_visit.choose(channel)
-    shown = [it for it in ADDRESSES if page.locator(it).is_visible()]
-    assert shown == [it for it in (NEEDED[channel],) if it]
-    offers = page.locator("input[name^=consent_offers_]:visible")
-    names = [offers.nth(n).get_attribute("name") for n in range(offers.count())]
-    assert names == [f"consent_offers_{channel}"]
-    assert not offers.first.is_checked()
+    for channel, needed in NEEDED.items():
+        any_visit.choose(channel)
+        shown = [it for it in ADDRESSES if page.locator(it).is_visible()]
+        assert shown == [it for it in (needed,) if it]
+        offers = page.locator("input[name^=consent_offers_]:visible")
+        names = [offers.nth(n).get_attribute("name") for n in range(offers.count())]
+        assert names == [f"consent_offers_{channel}"]
+        assert not offers.first.is_checked()
     any_visit.choose("none")
     assert [it for it in ADDRESSES if page.locator(it).is_visible()] == []
 
 
 def test_form_arrives_as_one_signed_event(any_visit: Visit) -> None:
     """Filled in, with and without scripts: thanks with the verdict, and the shop is told once."""
-    site, page = any_visit.site, any_visit.open_signup()
-    seen = len(site.receiver.received)
+    page = any_visit.open_signup()
     page.fill("#x_handle", "@AnaLima")
     any_visit.choose("email")
-    page.fill("#contact_email", EMAIL)
+    page.fill("#contact_email", any_visit.email)
     page.locator("label[for=consent_offers_email]").click()
     page.fill("#given_name", "Ana")
     any_visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     expect(page.get_by_text("@AnaLima exists on X.")).to_be_visible()
-    assert EMAIL not in page.url
+    assert any_visit.email not in page.url
 
-    customer = site.next_event(seen)["data"]["customer"]
+    [customer] = any_visit.told(any_visit.email)
     assert customer["given_name"] == "Ana"
     assert customer["preferred_channels"] == ["email"]
     assert customer["source"]["surface"] == "signup_page"
     values = {it["kind"]: it["value"] for it in customer["contact_points"]}
-    assert values == {"x_account": "AnaLima", "email_address": EMAIL}
+    assert values == {"x_account": "AnaLima", "email_address": any_visit.email}
     consents = {
         (it["purpose"], it["channel"]): (it["state"], it["rendered_by"])
         for it in customer["consents"]
@@ -254,31 +270,30 @@ def test_shared_number_is_sent_for_the_channel_that_was_chosen(
     any_visit: Visit,
 ) -> None:
     """A number typed under another choice first: only the last choice is posted, with its number."""
-    site, page = any_visit.site, any_visit.open_signup()
-    seen = len(site.receiver.received)
+    page = any_visit.open_signup()
     any_visit.choose("sms")
-    page.fill("#contact_phone", PHONE)
+    page.fill("#contact_phone", any_visit.phone)
     any_visit.choose("phone")
-    assert page.locator("#contact_phone").input_value() == PHONE
+    assert page.locator("#contact_phone").input_value() == any_visit.phone
     any_visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    customer = site.next_event(seen)["data"]["customer"]
+    [customer] = any_visit.told(any_visit.phone)
     assert customer["preferred_channels"] == ["phone"]
-    assert customer["contact_points"][0]["normalized"] == "+12124567890"
+    [point] = customer["contact_points"]
+    assert point["normalized"] == f"+1212456{1000 + any_visit.number}"
 
 
 def test_half_typed_address_of_another_choice_stays_here(visit: Visit) -> None:
     """With scripts, what was typed under a choice that was given up neither hinders nor is sent."""
     page = visit.open_signup()
-    seen = len(visit.site.receiver.received)
     visit.choose("email")
     page.fill("#contact_email", "ana.lima@")
     visit.choose("phone")
-    page.fill("#contact_phone", PHONE)
+    page.fill("#contact_phone", visit.phone)
     visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    points = visit.site.next_event(seen)["data"]["customer"]["contact_points"]
-    assert [it["kind"] for it in points] == ["phone_number"]
+    [customer] = visit.told(visit.phone)
+    assert [it["kind"] for it in customer["contact_points"]] == ["phone_number"]
 
 
 def test_errors_are_summed_up_and_lead_to_their_fields(any_visit: Visit) -> None:
@@ -305,7 +320,7 @@ def test_errors_are_summed_up_and_lead_to_their_fields(any_visit: Visit) -> None
         expect(field).to_be_focused()
         expect(field).to_be_in_viewport()
     page.fill("#x_handle", "AnaLima")
-    page.fill("#contact_phone", PHONE)
+    page.fill("#contact_phone", any_visit.phone)
     any_visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
 
@@ -322,30 +337,29 @@ def test_empty_form_changes_nothing(any_visit: Visit) -> None:
 def test_double_click_is_one_signup(any_visit: Visit) -> None:
     """An impatient customer presses twice: one signup, one event, and the thanks."""
     site, page = any_visit.site, any_visit.open_signup()
-    before, seen = site.signups(), len(site.receiver.received)
+    before = site.signups()
     any_visit.choose("email")
-    page.fill("#contact_email", EMAIL)
+    page.fill("#contact_email", any_visit.email)
     page.get_by_role("button", name="Save my choices").dblclick()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    site.next_event(seen)
+    assert len(any_visit.told(any_visit.email)) == 1
     assert site.signups() == before + 1
-    assert len(site.receiver.received) == seen + 1
 
 
 # How the value comes into the field; a person's way goes through its focus.
-AUTOFILL = "document.querySelector('#x_handle').value = 'Caio1970'"
+AUTOFILL = "name => { document.querySelector('#x_handle').value = name }"
 
 
 def test_handle_of_autofill_alone_is_not_looked_up(visit: Visit) -> None:
     """A handle that only the browser put there is sent without the consent: kept, never asked for."""
     site, page = visit.site, visit.open_signup()
-    seen, asked = len(site.receiver.received), len(site.x.calls)
-    page.evaluate(AUTOFILL)
+    asked = len(site.x.calls)
+    page.evaluate(AUTOFILL, "Caio1970")
     visit.choose("email")
-    page.fill("#contact_email", EMAIL)
+    page.fill("#contact_email", visit.email)
     visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    customer = site.next_event(seen)["data"]["customer"]
+    [customer] = visit.told(visit.email)
     [point] = [it for it in customer["contact_points"] if it["kind"] == "x_account"]
     assert (point["value"], point["verdict"]) == ("Caio1970", "unchecked")
     assert "x_link" not in [it["purpose"] for it in customer["consents"]]
@@ -354,37 +368,34 @@ def test_handle_of_autofill_alone_is_not_looked_up(visit: Visit) -> None:
 
 def test_handle_that_was_touched_is_looked_up(visit: Visit) -> None:
     """The same value, once the person has been in the field: the consent goes with it."""
-    site, page = visit.site, visit.open_signup()
-    seen = len(site.receiver.received)
-    page.evaluate(AUTOFILL)
+    page = visit.open_signup()
+    page.evaluate(AUTOFILL, "Bento_Diner")
     page.locator("#x_handle").focus()
     visit.choose("x")
     visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    customer = site.next_event(seen)["data"]["customer"]
+    [customer] = visit.told("Bento_Diner")
     assert customer["contact_points"][0]["verdict"] == "found"
 
 
 def test_touch_is_remembered_over_an_error(visit: Visit) -> None:
     """A handle that was typed keeps its consent when another field has to be mended."""
-    site, page = visit.site, visit.open_signup()
-    seen = len(site.receiver.received)
+    page = visit.open_signup()
     page.fill("#x_handle", "AnaLima")
     visit.choose("email")
     visit.press_save()
     expect(page.locator("#problems")).to_be_visible()
-    page.fill("#contact_email", EMAIL)
+    page.fill("#contact_email", visit.email)
     visit.press_save()
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    points = site.next_event(seen)["data"]["customer"]["contact_points"]
-    verdicts = {it["kind"]: it["verdict"] for it in points}
+    [customer] = visit.told(visit.email)
+    verdicts = {it["kind"]: it["verdict"] for it in customer["contact_points"]}
     assert verdicts["x_account"] == "found"
 
 
 def test_keyboard_alone_leads_to_the_thanks(visit: Visit) -> None:
     """Tab, arrows, Space and Enter are enough, in the order in which the page is read."""
     page = visit.open_signup()
-    seen = len(visit.site.receiver.received)
     keyboard = page.keyboard
 
     def tab_to(field_id: str) -> None:
@@ -402,7 +413,7 @@ def test_keyboard_alone_leads_to_the_thanks(visit: Visit) -> None:
     keyboard.press("ArrowDown")
     expect(page.locator("#contact_channel-email")).to_be_checked()
     tab_to("contact_email")
-    keyboard.type(EMAIL)
+    keyboard.type(visit.email)
     tab_to("consent_offers_email")
     tab_to("given_name")
     keyboard.type("Ana")
@@ -410,7 +421,7 @@ def test_keyboard_alone_leads_to_the_thanks(visit: Visit) -> None:
     expect(page.get_by_role("button", name="Save my choices")).to_be_focused()
     keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    customer = visit.site.next_event(seen)["data"]["customer"]
+    [customer] = visit.told(visit.email)
     given = {it["purpose"] for it in customer["consents"]}
     assert given == {"x_link", "conversation", "order", "service_news"}
 
@@ -439,22 +450,17 @@ def test_reload_of_the_thanks_signs_nobody_up(any_visit: Visit) -> None:
 
 def test_stop_everything_stops_everything(any_visit: Visit) -> None:
     """From the thanks to the own page: masked, one press, the shop is told, and it stays so."""
-    site, page = any_visit.site, any_visit.sign_up_by_email()
+    page = any_visit.sign_up_by_email()
     page.get_by_role("link", name="Your choices").click()
     expect(page.get_by_role("heading", name="Your choices")).to_be_visible()
-    assert EMAIL not in page.content()
+    assert any_visit.email not in page.content()
     expect(page.get_by_text("E-mail address")).to_be_visible()
-    seen = len(site.receiver.received)
     page.reload()
     page.get_by_role("button", name="Stop everything").click()
     expect(page.get_by_role("heading", name="Everything is stopped")).to_be_visible()
 
-    def withdrawn() -> Any:
-        told = [it.event for it in list(site.receiver.received)[seen:]]
-        return [it for it in told if it["type"] == "customer.updated"]
-
-    [event] = eventually(withdrawn)
-    email = event["data"]["customer"]["channels"]["email"]
+    _, customer = any_visit.told(any_visit.email, events=2)
+    email = customer["channels"]["email"]
     assert email["allowed_for"] == []
     assert {email["blocked"]["order"], email["blocked"]["service_news"]} == {
         "withdrawn"

@@ -43,6 +43,18 @@ def test_a_list_is_always_an_array(cli: Commands) -> None:
     assert all(set(site) == COLUMNS for site in cli.json("site", "list"))
 
 
+def test_allow_adds_origins(cli: Commands) -> None:
+    """An origin is added to those of a site once, and in force for the next request."""
+    cli.ok("site", "add", "Shop", "--origin", "https://a.example")
+    for _ in range(2):
+        told = cli.json("site", "allow", "Shop", "https://B.example:443")
+        assert told["origins"] == ["https://a.example", "https://b.example"]
+    assert cli.json("site", "list") == [told]
+    assert "Nowhere" in cli.refused(
+        "site", "allow", "Nowhere", "https://b.example", status=1
+    )
+
+
 def test_a_name_is_taken_once(cli: Commands) -> None:
     """A second site of the same name is refused, and the first stays as it was."""
     cli.ok("site", "add", "Shop")

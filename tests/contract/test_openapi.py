@@ -22,7 +22,7 @@ CHECKS = [
 
 def _routes(app: Flask) -> Iterator[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
-        if rule.endpoint == "pages.static" or rule.rule == "/":
+        if rule.endpoint.endswith(".static") or rule.rule == "/":
             continue
         path = rule.rule.replace("<", "{").replace(">", "}")
         path = path.replace("{customer_id}", "{id}").replace("{event_type}", "{type}")

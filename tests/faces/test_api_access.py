@@ -182,6 +182,7 @@ def test_a_new_key_works_at_once(shop: ShopUnderTest) -> None:
     assert post(shop, fields, Authorization=f"Bearer {key}").status_code == 201
 
 
+@pytest.mark.sqlite_only("reads the file of the database")
 def test_keys_are_kept_as_hashes(shop: ShopUnderTest) -> None:
     """No part of a secret key that could be used stands in the database."""
     with shop.house.database.reading() as connection:

@@ -52,11 +52,26 @@ def ask(shop: ShopUnderTest, name: str) -> Any:
     return asked[name]()
 
 
-KINDS = (
-    "home, page, no page, wrong form, accepted form, thanks, preferences, no preferences,"
-    " accepted, nothing in it, refused, not ours, wrong method, preflight, health,"
-    " readiness, schema, head"
-).split(", ")
+KINDS = [
+    "home",
+    "page",
+    "no page",
+    "wrong form",
+    "accepted form",
+    "thanks",
+    "preferences",
+    "no preferences",
+    "accepted",
+    "nothing in it",
+    "refused",
+    "not ours",
+    "wrong method",
+    "preflight",
+    "health",
+    "readiness",
+    "schema",
+    "head",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,10 +12,15 @@ from regulars.check.lookup import HandleLookup, NoLookup
 from regulars.keep.contact_points import contact_point_table
 from regulars.recheck import Recheck
 from regulars.settings import load_settings
-from regulars.tell.deliveries import delivery_table
+from regulars.tell.deliveries import (
+    delivery_table,
+    hold_endpoint,
+    resume_endpoint,
+    retry_delivery,
+)
+from regulars.tell.endpoints import EndpointState
 from regulars.tell.outbox import Claimed, Outcome, claim, settle
-from regulars_webhooks.retry import Decision, Delivered, DeliveryResult
-from regulars_webhooks.retry import RetryAt as RetryAt
+from regulars_webhooks.retry import Decision, Delivered, DeliveryResult, RetryAt
 
 TAKEN = DeliveryResult(204, None, "204", None, 12, b"")
 DOWN = DeliveryResult(500, None, "500 Internal Server Error", None, 12, b"oops")
@@ -63,6 +68,8 @@ def open_again(
     """A second process on the database of *shop*, with *changed* settings."""
     given = {
         "DATA_DIR": str(shop.house.settings.data_dir),
+        "DATABASE_URL": shop.house.settings.database_url,
+        "SECRET_KEY": shop.house.settings.secret_key,
         "SHOP_NAME": "Tony's",
         "PRIVACY_URL": "https://tonys.example/privacy",
         "BASE_URL": "https://connect.tonys.example",
@@ -145,3 +152,38 @@ def body_of(claimed: Claimed) -> dict[str, Any]:
     """The event that would be sent."""
     body: dict[str, Any] = json.loads(claimed.body)
     return body
+
+
+def only_delivery(shop: ShopUnderTest) -> Row[tuple[Any, ...]]:
+    """The one delivery there is."""
+    (row,) = rows(shop, delivery_table)
+    return row
+
+
+def states(shop: ShopUnderTest) -> list[str]:
+    """The state of each delivery, in the order they were made."""
+    # PostgreSQL has no order of its own once rows have changed.
+    return [row.state for row in sorted(rows(shop, delivery_table), key=_by_id)]
+
+
+def _by_id(row: Row[tuple[Any, ...]]) -> str:
+    found: str = row.id
+    return found
+
+
+def pause(shop: ShopUnderTest, endpoint_id: str) -> None:
+    """As ``regulars endpoint pause`` does."""
+    with shop.house.database.transaction() as connection:
+        assert hold_endpoint(connection, endpoint_id, EndpointState.PAUSED, None)
+
+
+def resume(shop: ShopUnderTest, endpoint_id: str) -> int | None:
+    """As ``regulars endpoint resume`` does: how many deliveries go out again."""
+    with shop.house.database.transaction() as connection:
+        return resume_endpoint(connection, endpoint_id)
+
+
+def retry(shop: ShopUnderTest, delivery_id: str) -> bool:
+    """As ``regulars delivery retry`` does: whether it goes out again."""
+    with shop.house.database.transaction() as connection:
+        return retry_delivery(connection, delivery_id)

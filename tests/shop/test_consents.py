@@ -98,9 +98,7 @@ def test_sms_and_calls_share_a_number_not_a_consent(shop: ShopUnderTest) -> None
     wording = shop.wording("contact_channel")
     shop.sign_up(contact_phone=PHONE, contact_channel="sms", contact_wording=wording)
     channels = shop.last_customer()["channels"]
-    assert (
-        channels["sms"]["contact_point_id"] == channels["phone"]["contact_point_id"]
-    )
+    assert channels["sms"]["contact_point_id"] == channels["phone"]["contact_point_id"]
     assert channels["phone"]["allowed_for"] == []
 
 
@@ -168,9 +166,7 @@ def test_a_changed_setting_makes_a_new_wording(
     for key in (old, new, old):
         answer = renamed.sign_up(x_handle=HANDLE, consent_x_link=key)
         assert answer.status_code == 201
-    stored = {
-        row.key: row for row in rows(shop, wording_table) if row.id == "x_link"
-    }
+    stored = {row.key: row for row in rows(shop, wording_table) if row.id == "x_link"}
     assert "Antônio’s" in stored["2.en"].text
     assert "Tony's" in stored["1.en"].text
     for row in stored.values():
@@ -190,9 +186,7 @@ def test_a_wording_is_stored_once(shop: ShopUnderTest) -> None:
 
 def test_locale_selects_no_wording(shop: ShopUnderTest) -> None:
     """The key alone says what was on the screen."""
-    shop.sign_up(
-        x_handle=HANDLE, locale="pt-BR", consent_x_link=shop.wording("x_link")
-    )
+    shop.sign_up(x_handle=HANDLE, locale="pt-BR", consent_x_link=shop.wording("x_link"))
     assert shop.last_customer()["consents"][0]["wording"]["key"] == "1.en"
 
 

@@ -239,5 +239,9 @@ def test_without_a_key_each_request_is_a_signup(shop: ShopUnderTest) -> None:
 
 def test_the_stored_fingerprint_is_keyed(shop: ShopUnderTest) -> None:
     """Equal bodies have another fingerprint under another secret: none is guessed from it."""
-    assert idempotency.fingerprint_of("a", b"x") == idempotency.fingerprint_of("a", b"x")
-    assert idempotency.fingerprint_of("a", b"x") != idempotency.fingerprint_of("b", b"x")
+    assert idempotency.fingerprint_of("a", b"x") == idempotency.fingerprint_of(
+        "a", b"x"
+    )
+    assert idempotency.fingerprint_of("a", b"x") != idempotency.fingerprint_of(
+        "b", b"x"
+    )

@@ -193,7 +193,9 @@ def test_without_the_link_consent_the_profile_goes_everywhere(
     assert [event["id"] for event in events[:2]] == ids
     assert [event["data"]["profile"] for event in events] == [None] * 3
     assert "/profile" in events[-1]["data"]["changed"]
-    (point,) = [p for p in events[-1]["data"]["customer"]["contact_points"] if p["verdict"]]
+    (point,) = [
+        p for p in events[-1]["data"]["customer"]["contact_points"] if p["verdict"]
+    ]
     assert (point["verdict"], point["platform_user_id"]) == ("found", "42")
     kept = [row.body_own + row.body_third_party for row in rows(known, event_table)]
     kept += [row.response_head for row in rows(known, attempt_table)]

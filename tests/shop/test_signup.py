@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.fakes import FakeLookup
 from tests.shop.by_hand import count, rows
 from tests.shops import EMAIL, HANDLE, ORIGIN, PHONE, ShopUnderTest
@@ -32,10 +33,10 @@ def test_signup_makes_one_enriched_event(
     )
     assert answer.status_code == 201
     assert answer.json["handle"] == {"value": "AnaLima", "verdict": "found"}
-    (event,) = shop.events()
-    assert event["type"] == "customer.created"
-    assert event["data"]["profile"]["username"] == "AnaLima"
-    points = event["data"]["customer"]["contact_points"]
+    (told,) = shop.events()
+    assert told["type"] == "customer.created"
+    assert told["data"]["profile"]["username"] == "AnaLima"
+    points = told["data"]["customer"]["contact_points"]
     (point,) = [point for point in points if point["kind"] == "x_account"]
     assert point["platform_user_id"] == "2244994945"
     assert point["ownership"] == "claimed"
@@ -47,11 +48,12 @@ def test_customer_event_and_deliveries_are_one_transaction(
 ) -> None:
     """When the deliveries cannot be written, neither customer nor event is there."""
     shop.add_endpoint()
-    with shop.house.database.transaction() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER broken BEFORE INSERT ON delivery"
-            " BEGIN SELECT RAISE(ABORT, 'no'); END"
-        )
+
+    @event.listens_for(shop.house.database.engine, "before_cursor_execute")
+    def _break(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith("INSERT INTO delivery"):
+            raise RuntimeError("no deliveries today")
+
     assert shop.sign_up(contact_email=EMAIL).status_code == 500
     assert count(shop, *KEPT, delivery_table) == 0
 

@@ -181,7 +181,10 @@ POINTERS = [
     ([], True),
     (["/profile"], False),
     (["/profile/description", "/profile/url"], False),
-    (["/customer/contact_points/0/normalized", "/customer/contact_points/0/url"], False),
+    (
+        ["/customer/contact_points/0/normalized", "/customer/contact_points/0/url"],
+        False,
+    ),
     (["/customer/contact_points/0/value"], True),
     (["/customer/contact_points"], True),
     (["/customer/links/preferences"], True),

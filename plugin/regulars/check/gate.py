@@ -37,6 +37,8 @@ gate_table = Table(
     Column("retry_at", Instant),
 )
 
+_ROW = select(gate_table).where(gate_table.c.provider == _PROVIDER)
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -52,9 +54,8 @@ class Trouble:
 
 def find_trouble(connection: Connection, *, to_change: bool = False) -> Trouble | None:
     """The present trouble with X, if any; its row is locked for a change *to_change*."""
-    query = select(gate_table).where(gate_table.c.provider == _PROVIDER)
     # The migration that made the table put the one row in, so that none is ever added.
-    row = connection.execute(query.with_for_update() if to_change else query).one()
+    row = connection.execute(_ROW.with_for_update() if to_change else _ROW).one()
     if row.reason is None:
         return None
     return Trouble(

@@ -26,7 +26,9 @@ class _Line(logging.Formatter):
             for name, value in vars(record).items()
             if name not in _STANDARD and value is not None
         )
-        return f"{at} {record.levelname} {record.name}: {record.getMessage()}{fields}"
+        line = f"{record.levelname} {record.name}: {record.getMessage()}{fields}"
+        # What somebody sent to us must not begin a line of its own.
+        return f"{at} {' '.join(line.split())}"
 
 
 def configure_logs() -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     select,
 )
 
@@ -62,6 +63,13 @@ consent_table = Table(
     Column("wording_sha256", String(64)),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+)
+
+# Made once: making a statement costs more than running it.
+_OF_CUSTOMER = (
+    select(consent_table)
+    .where(consent_table.c.customer_id == bindparam("customer_id"))
+    .order_by(consent_table.c.sequence)
 )
 
 ConsentRow = Row[tuple[Any, ...]]
@@ -118,13 +126,7 @@ def add_consents(
 
 def consents_of(connection: Connection, customer_id: str) -> list[ConsentRow]:
     """Every consent row of the customer, oldest first."""
-    return list(
-        connection.execute(
-            select(consent_table)
-            .where(consent_table.c.customer_id == customer_id)
-            .order_by(consent_table.c.sequence)
-        )
-    )
+    return list(connection.execute(_OF_CUSTOMER, {"customer_id": customer_id}))
 
 
 def latest_of_signups(rows: Iterable[ConsentRow]) -> list[ConsentRow]:

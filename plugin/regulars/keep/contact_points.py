@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     func,
     literal_column,
     or_,
@@ -41,8 +42,8 @@ contact_point_table = Table(
     Column("verdict", String(10)),
     Column("ownership", String(10), nullable=False),
     Column("checked_at", Instant),
-    # When a pending check was last tried in vain.
-    Column("tried_at", Instant),
+    # A pending check that was tried in vain waits until then, and behind the untried.
+    Column("try_after", Instant),
     Column("is_primary", Boolean, nullable=False),
     # What the platform said of the account, while the rules let us keep it.
     Column("profile", JSON(none_as_null=True)),
@@ -83,11 +84,7 @@ class Sent:
 
 def contact_points_of(connection: Connection, customer_id: str) -> list[ContactRow]:
     """The customer's contact points, oldest first; those of one signup by their kind."""
-    rows = connection.execute(
-        select(contact_point_table).where(
-            contact_point_table.c.customer_id == customer_id
-        )
-    )
+    rows = connection.execute(_OF_CUSTOMER, {"customer_id": customer_id})
     return sorted(
         rows, key=lambda row: (row.created_at, _KIND_ORDER.index(row.kind), row.id)
     )
@@ -97,16 +94,8 @@ def holders(
     connection: Connection, sent: Sent, *, proven_only: bool = False
 ) -> list[str]:
     """The active customers that hold the address *sent*, oldest first."""
-    query = (
-        select(contact_point_table.c.customer_id)
-        .join(customer_table)
-        .where(customer_table.c.status == ACTIVE, _is_same(sent))
-        .order_by(contact_point_table.c.customer_id)
-        .distinct()
-    )
-    if proven_only:
-        query = query.where(contact_point_table.c.ownership == Ownership.PROVEN.value)
-    return list(connection.execute(query).scalars())
+    query = _HOLDERS[_has_known_id(sent), proven_only]
+    return list(connection.execute(query, _places(sent)).scalars())
 
 
 def find_same(
@@ -114,27 +103,78 @@ def find_same(
 ) -> ContactRow | None:
     """The customer's contact point that is the address *sent*."""
     return connection.execute(
-        select(contact_point_table)
-        .where(contact_point_table.c.customer_id == customer_id, _is_same(sent))
-        .order_by(contact_point_table.c.id)
-        .limit(1)
+        _SAME[_has_known_id(sent)], {"customer_id": customer_id, **_places(sent)}
     ).one_or_none()
 
 
-def _is_same(sent: Sent) -> Any:
+def _has_known_id(sent: Sent) -> bool:
+    return sent.finding.platform_user_id is not None
+
+
+def _places(sent: Sent) -> dict[str, str | None]:
+    return {
+        "kind": sent.address.kind.value,
+        "normalized": sent.address.normalized,
+        "user_id": sent.finding.platform_user_id,
+    }
+
+
+def _is_same(has_known_id: bool) -> Any:
     columns = contact_point_table.c
-    is_same_text = columns.normalized == sent.address.normalized
-    user_id = sent.finding.platform_user_id
-    if sent.address.kind is not Kind.X_ACCOUNT or user_id is None:
+    is_same_kind = columns.kind == bindparam("kind")
+    is_same_text = columns.normalized == bindparam("normalized")
+    if not has_known_id:
         # With our id unknown the handles decide, whatever the held id is.
-        return and_(columns.kind == sent.address.kind.value, is_same_text)
+        return and_(is_same_kind, is_same_text)
     return and_(
-        columns.kind == sent.address.kind.value,
+        is_same_kind,
         or_(
-            columns.platform_user_id == user_id,
+            columns.platform_user_id == bindparam("user_id"),
             and_(columns.platform_user_id.is_(None), is_same_text),
         ),
     )
+
+
+def _held(has_known_id: bool, proven_only: bool) -> Any:
+    query = (
+        select(contact_point_table.c.customer_id)
+        .join(customer_table)
+        .where(customer_table.c.status == ACTIVE, _is_same(has_known_id))
+        .order_by(contact_point_table.c.customer_id)
+        .distinct()
+    )
+    if proven_only:
+        query = query.where(contact_point_table.c.ownership == Ownership.PROVEN.value)
+    return query
+
+
+# Statements of a signup's way are made once: making them costs more than running them.
+_OF_CUSTOMER = select(contact_point_table).where(
+    contact_point_table.c.customer_id == bindparam("customer_id")
+)
+_HOLDERS = {
+    (has_known_id, proven_only): _held(has_known_id, proven_only)
+    for has_known_id in (False, True)
+    for proven_only in (False, True)
+}
+_SAME = {
+    has_known_id: select(contact_point_table)
+    .where(
+        contact_point_table.c.customer_id == bindparam("customer_id"),
+        _is_same(has_known_id),
+    )
+    .order_by(contact_point_table.c.id)
+    .limit(1)
+    for has_known_id in (False, True)
+}
+_NO_PRIMARY = (
+    contact_point_table.update()
+    .where(
+        contact_point_table.c.customer_id == bindparam("of_customer"),
+        contact_point_table.c.kind == bindparam("of_kind"),
+    )
+    .values(is_primary=False)
+)
 
 
 def add_contact_point(
@@ -143,27 +183,23 @@ def add_contact_point(
     """The id of the new contact point, which becomes the primary one of its kind."""
     address, finding = sent.address, sent.finding
     connection.execute(
-        contact_point_table.update()
-        .where(
-            contact_point_table.c.customer_id == customer_id,
-            contact_point_table.c.kind == address.kind.value,
-        )
-        .values(is_primary=False)
+        _NO_PRIMARY, {"of_customer": customer_id, "of_kind": address.kind.value}
     )
     contact_point_id = new_id("cp", now)
     connection.execute(
-        contact_point_table.insert().values(
-            id=contact_point_id,
-            customer_id=customer_id,
-            kind=address.kind.value,
-            value=address.value,
-            normalized=address.normalized,
-            url=address.url,
-            ownership=Ownership.CLAIMED.value,
-            is_primary=True,
-            created_at=now,
+        contact_point_table.insert(),
+        {
+            "id": contact_point_id,
+            "customer_id": customer_id,
+            "kind": address.kind.value,
+            "value": address.value,
+            "normalized": address.normalized,
+            "url": address.url,
+            "ownership": Ownership.CLAIMED.value,
+            "is_primary": True,
+            "created_at": now,
             **_columns(finding),
-        )
+        },
     )
     return contact_point_id
 
@@ -197,9 +233,9 @@ def _columns(finding: Finding) -> dict[str, Any]:
 
 
 def list_pending(
-    connection: Connection, limit: int, *, tried_until: datetime
+    connection: Connection, limit: int, *, now: datetime
 ) -> list[ContactRow]:
-    """Contact points whose check is still to be made, *limit* at most, none tried after *tried_until*.
+    """Contact points whose check is still to be made, *limit* at most, that may be tried at *now*.
 
     Those that were never tried come first, the newest before all, then those whose
     last try is longest ago: one that fails each time cannot keep the others waiting.
@@ -210,9 +246,9 @@ def list_pending(
             select(contact_point_table)
             .where(
                 _IS_PENDING,
-                or_(columns.tried_at.is_(None), columns.tried_at <= tried_until),
+                or_(columns.try_after.is_(None), columns.try_after <= now),
             )
-            .order_by(columns.tried_at.asc().nulls_first(), columns.id.desc())
+            .order_by(columns.try_after.asc().nulls_first(), columns.id.desc())
             .limit(limit)
         )
     )
@@ -226,14 +262,14 @@ def count_pending(connection: Connection) -> int:
     return count
 
 
-def note_tried(
-    connection: Connection, contact_point_ids: Iterable[str], now: datetime
+def postpone(
+    connection: Connection, contact_point_ids: Iterable[str], until: datetime
 ) -> None:
-    """Remember that these checks were tried in vain at *now*."""
+    """Try these checks again at *until*, after those that were not tried yet."""
     connection.execute(
         contact_point_table.update()
         .where(contact_point_table.c.id.in_(list(contact_point_ids)))
-        .values(tried_at=now)
+        .values(try_after=until)
     )
 
 

@@ -4,7 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Integer, Row, String, Table, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Integer,
+    Row,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+)
 
 from regulars.keep.db import Instant, metadata
 from regulars.values.ids import new_id
@@ -34,6 +45,22 @@ customer_table = Table(
 
 CustomerRow = Row[tuple[Any, ...]]
 
+# Statements of a signup's way are made once: making them costs more than running them.
+_BY_ID = select(customer_table).where(customer_table.c.id == bindparam("customer_id"))
+_LOCKED = (
+    select(customer_table.c.status)
+    .where(customer_table.c.id == bindparam("customer_id"))
+    .with_for_update()
+)
+_BY_EXTERNAL_ID = select(customer_table.c.id).where(
+    customer_table.c.external_id == bindparam("external_id")
+)
+_NEXT_VERSION = (
+    customer_table.update()
+    .where(customer_table.c.id == bindparam("of_id"))
+    .values(version=customer_table.c.version + 1)
+)
+
 
 def add_customer(
     connection: Connection,
@@ -45,35 +72,32 @@ def add_customer(
     """The id of a new, empty customer at version 0: its first change makes it 1."""
     customer_id = new_id("cus", now)
     connection.execute(
-        customer_table.insert().values(
-            id=customer_id,
-            external_id=external_id,
-            version=0,
-            status=ACTIVE,
-            preferred_channels=[],
-            topics=[],
-            interests=[],
-            possible_duplicates=list(possible_duplicates),
-            created_at=now,
-            updated_at=now,
-        )
+        customer_table.insert(),
+        {
+            "id": customer_id,
+            "external_id": external_id,
+            "version": 0,
+            "status": ACTIVE,
+            "preferred_channels": [],
+            "topics": [],
+            "interests": [],
+            "possible_duplicates": list(possible_duplicates),
+            "created_at": now,
+            "updated_at": now,
+        },
     )
     return customer_id
 
 
 def find_customer(connection: Connection, customer_id: str) -> CustomerRow | None:
     """The row of *customer_id*, of whatever status."""
-    return connection.execute(
-        select(customer_table).where(customer_table.c.id == customer_id)
-    ).one_or_none()
+    return connection.execute(_BY_ID, {"customer_id": customer_id}).one_or_none()
 
 
 def lock_customer(connection: Connection, customer_id: str) -> bool:
     """Whether the customer is active; nobody else changes them before we commit."""
     status = connection.execute(
-        select(customer_table.c.status)
-        .where(customer_table.c.id == customer_id)
-        .with_for_update()
+        _LOCKED, {"customer_id": customer_id}
     ).scalar_one_or_none()
     return status == ACTIVE
 
@@ -81,7 +105,7 @@ def lock_customer(connection: Connection, customer_id: str) -> bool:
 def find_by_external_id(connection: Connection, external_id: str) -> str | None:
     """The id of the customer that the shop knows by *external_id*."""
     return connection.execute(
-        select(customer_table.c.id).where(customer_table.c.external_id == external_id)
+        _BY_EXTERNAL_ID, {"external_id": external_id}
     ).scalar_one_or_none()
 
 
@@ -102,9 +126,51 @@ def change_customer(
 ) -> None:
     """Set *values* and make the next version of the record."""
     connection.execute(
+        _NEXT_VERSION, {"of_id": customer_id, "updated_at": now, **values}
+    )
+
+
+def highest_version(connection: Connection) -> int:
+    """The highest version of any record; 0 without customers."""
+    highest: int | None = connection.execute(
+        select(func.max(customer_table.c.version))
+    ).scalar_one()
+    return highest or 0
+
+
+def continue_at(connection: Connection, version: int) -> None:
+    """Let the next change of every active customer have a version above *version*."""
+    connection.execute(
         customer_table.update()
-        .where(customer_table.c.id == customer_id)
-        .values(version=customer_table.c.version + 1, updated_at=now, **values)
+        .where(customer_table.c.status == ACTIVE)
+        .values(version=version)
+    )
+
+
+def count_active(connection: Connection) -> int:
+    """How many customers there are that are not erased."""
+    count: int = connection.execute(
+        select(func.count()).where(customer_table.c.status == ACTIVE)
+    ).scalar_one()
+    return count
+
+
+def add_erased_customer(
+    connection: Connection, customer_id: str, version: int, now: datetime
+) -> None:
+    """The row of somebody of whom it is known only that they were erased."""
+    connection.execute(
+        customer_table.insert().values(
+            id=customer_id,
+            version=version,
+            status=ERASED,
+            preferred_channels=[],
+            topics=[],
+            interests=[],
+            possible_duplicates=[],
+            created_at=now,
+            updated_at=now,
+        )
     )
 
 

@@ -13,15 +13,39 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    ExceptionContext,
     MetaData,
     cast,
     event,
+    make_url,
+    select,
 )
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_S = 30
+# What a request waits for a connection while all of the process's are in use.
+POOL_TIMEOUT_S = 2
+# Of every PostgreSQL session. No statement limit: a slow one is work that was asked for,
+# a stuck one waits for a lock or a dead server, and both of these have limits.
+_SESSION_LIMITS_S = {
+    # An open transaction keeps dead rows of the outbox alive for everybody.
+    "idle_in_transaction_session_timeout": 30,
+    "lock_timeout": 10,
+}
+# A server that vanished without a word is noticed in a minute, not in TCP's quarter of
+# an hour. https://www.postgresql.org/docs/current/libpq-connect.html
+_CONNECT_ARGS: dict[str, Any] = {
+    "application_name": "regulars",
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 # Execution option of connections that write: their transactions begin immediate.
 WRITING = "regulars_writing"
 
@@ -88,6 +112,42 @@ def database_now(plus: timedelta = timedelta()) -> ColumnElement[datetime]:
     return cast(_DatabaseNow() + milliseconds, Instant)
 
 
+def is_past(instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether *instant* is not after the database's clock; false where it is null."""
+    # The clock moves on while a statement runs, so PostgreSQL looks at it again for each
+    # row and no index can help; what a subquery says is asked for once.
+    return instant <= select(database_now()).scalar_subquery()
+
+
+def engine_options(url: str, *, threads: int) -> dict[str, Any]:
+    """What the engine for *url* is made with in a process of *threads* threads."""
+    options: dict[str, Any] = {
+        # What a statement failed on is somebody's data: not into any error text.
+        "hide_parameters": True,
+        "pool_size": threads,
+        # A wording is looked up while a signup's transaction is open: two for a thread.
+        "max_overflow": threads,
+        "pool_timeout": POOL_TIMEOUT_S,
+    }
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        # What the operator wrote into the URL wins.
+        given = parsed.query
+        options["connect_args"] = {
+            name: value for name, value in _CONNECT_ARGS.items() if name not in given
+        }
+        # Connections of a restarted server are replaced before anybody's work fails.
+        options["pool_pre_ping"] = True
+    return options
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether *error* says that the database is away or busy, and that trying again may help."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, OperationalError | PoolExhausted)
+
+
 class Database:
     """One engine and the two ways to use it."""
 
@@ -96,8 +156,15 @@ class Database:
         # One writer at a time inside the process: SQLite's own back-off between
         # threads makes waits of half a second where this lock makes milliseconds.
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
+        self._view: dict[str, Any] = {}
         if self.is_sqlite:
             _prepare_sqlite(engine)
+        else:
+            _prepare_postgresql(engine)
+            self._view = {
+                "isolation_level": "REPEATABLE READ",
+                "postgresql_readonly": True,
+            }
 
     @property
     def is_sqlite(self) -> bool:
@@ -115,8 +182,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view, for reading only."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.engine.connect() as connection:
+            connection.execution_options(**self._view)
+            with connection.begin():
+                yield connection
 
     def scrub(self) -> bool:
         """Take deleted bytes out of SQLite's write-ahead log; whether it is now empty.
@@ -152,3 +221,20 @@ def _prepare_sqlite(engine: Engine) -> None:
         # writer came between; an immediate one waits its turn.
         writing = connection.get_execution_options().get(WRITING)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    limits = "; ".join(f"SET {name} = '{s}s'" for name, s in _SESSION_LIMITS_S.items())
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, record: Any) -> None:
+        # By statement, not as a start option: poolers in between refuse those.
+        connection.execute(limits)
+        connection.commit()
+
+    @event.listens_for(engine, "handle_error")
+    def _discreetly(context: ExceptionContext) -> None:
+        # The first line says what is wrong; those after it quote the row it is wrong with.
+        for error in (context.original_exception, context.sqlalchemy_exception):
+            if error is not None and error.args:
+                error.args = (str(error.args[0]).partition("\n")[0],)

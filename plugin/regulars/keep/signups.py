@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     false,
     select,
 )
@@ -45,6 +46,9 @@ signup_table = Table(
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
 )
+
+# Made once: making a statement costs more than running it.
+_BY_ID = select(signup_table).where(signup_table.c.id == bindparam("signup_id"))
 
 SignupRow = Row[tuple[Any, ...]]
 _TOKEN_BYTES = 16
@@ -75,25 +79,24 @@ def add_signup(
 ) -> None:
     """Record one submission; *told* is where it came from and what its sender was told."""
     connection.execute(
-        signup_table.insert().values(
-            id=signup_id,
-            customer_id=customer_id,
-            contact_point_ids=list(contact_point_ids),
-            channels=list(channels),
-            order_verified=order_verified,
-            revocations=0,
-            token_hash=_token_hash(token),
-            created_at=now,
+        signup_table.insert(),
+        {
+            "id": signup_id,
+            "customer_id": customer_id,
+            "contact_point_ids": list(contact_point_ids),
+            "channels": list(channels),
+            "order_verified": order_verified,
+            "revocations": 0,
+            "token_hash": _token_hash(token),
+            "created_at": now,
             **told,
-        )
+        },
     )
 
 
 def find_signup(connection: Connection, signup_id: str) -> SignupRow | None:
     """The row of *signup_id*."""
-    return connection.execute(
-        select(signup_table).where(signup_table.c.id == signup_id)
-    ).one_or_none()
+    return connection.execute(_BY_ID, {"signup_id": signup_id}).one_or_none()
 
 
 def signups_of(connection: Connection, customer_id: str) -> list[SignupRow]:
@@ -112,6 +115,17 @@ def find_by_token(connection: Connection, token: str) -> SignupRow | None:
     return connection.execute(
         select(signup_table).where(signup_table.c.token_hash == _token_hash(token))
     ).one_or_none()
+
+
+def opens_newest_signup(connection: Connection, secret_key: str) -> bool:
+    """Whether links made with *secret_key* open here; True also where there is no signup yet."""
+    row = connection.execute(
+        select(signup_table).order_by(signup_table.c.id.desc()).limit(1)
+    ).one_or_none()
+    if row is None:
+        return True
+    token = preferences_token(secret_key, row.id, row.revocations)
+    return bool(row.token_hash == _token_hash(token))
 
 
 def blank_signups(connection: Connection, customer_id: str) -> None:

@@ -3,10 +3,10 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import JSON, Column, Connection, Row, String, Table, select
+from sqlalchemy import JSON, Column, Connection, Row, String, Table, bindparam, select
 
 from regulars.keep.db import Instant, metadata
 from regulars.values.ids import new_id
@@ -29,6 +29,11 @@ key_table = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+)
+
+# Made once: making a statement costs more than running it.
+_LIVE_KEY = select(key_table.c.id).where(
+    key_table.c.hash == bindparam("key_hash"), key_table.c.revoked_at.is_(None)
 )
 
 
@@ -85,6 +90,22 @@ def add_site(
         )
     )
     return site
+
+
+def allow_origins(
+    connection: Connection, name: str, origins: Sequence[str]
+) -> Site | None:
+    """The site called *name* with *origins* added; None if there is no such site."""
+    site = find_site_by_name(connection, name)
+    if site is None:
+        return None
+    allowed = tuple(dict.fromkeys([*site.origins, *origins]))
+    connection.execute(
+        site_table.update()
+        .where(site_table.c.id == site.id)
+        .values(origins=list(allowed))
+    )
+    return replace(site, origins=allowed)
 
 
 def list_sites(connection: Connection) -> list[Site]:
@@ -149,11 +170,7 @@ def revoke_key(connection: Connection, key_id: str, now: datetime) -> bool:
 def find_key(connection: Connection, text: str) -> str | None:
     """The id of the live key whose text this is."""
     # The text has 256 random bits: a plain hash cannot be searched backwards.
-    return connection.execute(
-        select(key_table.c.id).where(
-            key_table.c.hash == _hash(text), key_table.c.revoked_at.is_(None)
-        )
-    ).scalar_one_or_none()
+    return connection.execute(_LIVE_KEY, {"key_hash": _hash(text)}).scalar_one_or_none()
 
 
 def _hash(text: str) -> str:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-from regulars.keep.db import Instant, database_now, metadata
+from regulars.keep.db import Instant, database_now, is_past, metadata
 from regulars.tell.endpoints import Endpoint, EndpointState, set_state
 from regulars.tell.events import event_table
 from regulars.values.ids import new_id
@@ -102,6 +102,9 @@ attempt_table = Table(
 
 DeliveryRow = Row[tuple[Any, ...]]
 
+# Made once: making a statement costs more than running it.
+_ADD_DUE = delivery_table.insert().values(next_at=database_now())
+
 
 def enqueue(
     connection: Connection, event_id: str, endpoints: Iterable[Endpoint], now: datetime
@@ -110,17 +113,17 @@ def enqueue(
     for endpoint in endpoints:
         state = DeliveryState.PENDING if endpoint.is_active else DeliveryState.HELD
         connection.execute(
-            delivery_table.insert().values(
-                id=new_id("dlv", now),
-                event_id=event_id,
-                endpoint_id=endpoint.id,
-                state=state.value,
-                claims=0,
-                attempts=0,
-                step=0,
-                next_at=database_now() if endpoint.is_active else None,
-                created_at=now,
-            )
+            _ADD_DUE if endpoint.is_active else delivery_table.insert(),
+            {
+                "id": new_id("dlv", now),
+                "event_id": event_id,
+                "endpoint_id": endpoint.id,
+                "state": state.value,
+                "claims": 0,
+                "attempts": 0,
+                "step": 0,
+                "created_at": now,
+            },
         )
 
 
@@ -275,7 +278,7 @@ def backlog(connection: Connection) -> Backlog:
     """How much is due by the database's clock, and since when."""
     row = connection.execute(
         select(func.count(), func.min(delivery_table.c.next_at)).where(
-            delivery_table.c.next_at <= database_now()
+            is_past(delivery_table.c.next_at)
         )
     ).one()
     return Backlog(row[0], row[1])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from regulars.keep.db import Database
+from regulars.keep.db import Database, is_unavailable
 from regulars.tell.outbox import Claimed, Outcome, claim, settle
 from regulars_webhooks.retry import decide
 from regulars_webhooks.signing import sign
@@ -41,6 +41,7 @@ class Dispatcher:
         self._threads = threads
         self._done: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._in_flight = 0
+        self._unsettled: list[Outcome] = []
 
     def run(self, stop: threading.Event) -> None:
         """Work until *stop* is set; then finish what is under way."""
@@ -80,12 +81,24 @@ class Dispatcher:
 
     def _settle(self, wait_s: float) -> None:
         outcomes = self._collect(wait_s)
-        self._in_flight -= len(outcomes)
         whole = [outcome for outcome in outcomes if outcome is not None]
         if len(whole) < len(outcomes):
             log.error("attempt failed by itself")
-        if whole:
-            settle_all(self._database, whole, self._clock())
+            self._in_flight -= len(outcomes) - len(whole)
+        settling, self._unsettled = [*self._unsettled, *whole], []
+        if not settling:
+            return
+        try:
+            settle_all(self._database, settling, self._clock())
+        except Exception as error:
+            if is_unavailable(error):
+                # What was sent is not forgotten: it is written down when the database
+                # is back, and until then its place is taken.
+                self._unsettled = settling
+            else:
+                self._in_flight -= len(settling)
+            raise
+        self._in_flight -= len(settling)
 
     def _collect(self, wait_s: float) -> list[Outcome | None]:
         """What is done by now, waiting *wait_s* for the first."""

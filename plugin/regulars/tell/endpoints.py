@@ -48,6 +48,9 @@ endpoint_table = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+# Made once: making a statement costs more than running it.
+_ALL = select(endpoint_table).order_by(endpoint_table.c.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -101,7 +104,7 @@ def add_endpoint(
 
 def list_endpoints(connection: Connection, now: datetime) -> list[Endpoint]:
     """Every endpoint, oldest first, with the secrets that are live at *now*."""
-    rows = connection.execute(select(endpoint_table).order_by(endpoint_table.c.id))
+    rows = connection.execute(_ALL)
     return [_endpoint(row, now) for row in rows]
 
 

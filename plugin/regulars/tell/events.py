@@ -58,15 +58,16 @@ def add_event(
     """The id of the new event, whose two bodies are now fixed."""
     event_id = new_id("evt", now)
     connection.execute(
-        event_table.insert().values(
-            id=event_id,
-            type=event_type,
-            customer_id=customer_id,
-            version=version,
-            body_own=_body(event_id, event_type, data, now),
-            body_third_party=_body(event_id, event_type, third_party(data), now),
-            created_at=now,
-        )
+        event_table.insert(),
+        {
+            "id": event_id,
+            "type": event_type,
+            "customer_id": customer_id,
+            "version": version,
+            "body_own": _body(event_id, event_type, data, now),
+            "body_third_party": _body(event_id, event_type, third_party(data), now),
+            "created_at": now,
+        },
     )
     return event_id
 
@@ -127,6 +128,13 @@ def concerns(recipient: Recipient, changed: Sequence[str]) -> bool:
     if recipient is Recipient.OWN or not changed:
         return True
     return not all(_is_of_x(pointer) for pointer in changed)
+
+
+def newest_event_at(connection: Connection) -> datetime | None:
+    """When the newest event was made; None where there is none."""
+    return connection.execute(
+        select(event_table.c.created_at).order_by(event_table.c.id.desc()).limit(1)
+    ).scalar_one_or_none()
 
 
 def rewrite_erased(connection: Connection, customer_id: str) -> None:

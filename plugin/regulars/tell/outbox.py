@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Integer, Row, literal_column, select
 
-from regulars.keep.db import database_now
+from regulars.keep.db import database_now, is_past
 from regulars.tell.deliveries import (
     DeliveryState,
     attempt_table,
@@ -126,12 +126,14 @@ def _claimed_rows(connection: Connection, delivery_ids: Sequence[str]) -> list[A
 def _claim_statement(limit: int, token: str) -> Any:
     columns = delivery_table.c
     # The comparison implies "is not null", so the partial index serves bound and
-    # generic plans alike; the fence keeps a planner from running the limit twice.
+    # generic plans alike; the fence keeps a planner from running the limit twice. The
+    # limit stands in the text: of one that it does not know a generic plan thinks that
+    # it is a tenth of the history, and reads all of that.
     due = (
         select(columns.id)
-        .where(columns.next_at <= database_now())
+        .where(is_past(columns.next_at))
         .order_by(columns.next_at, columns.id)
-        .limit(limit)
+        .limit(literal_column(str(limit), Integer))
         .with_for_update(skip_locked=True)
         .cte("due")
         .prefix_with("MATERIALIZED", dialect="postgresql")

@@ -44,9 +44,17 @@ def publish(
 
 
 def publish_erasure(
-    connection: Connection, customer_id: str, version: int, now: datetime
+    connection: Connection,
+    customer_id: str,
+    version: int,
+    now: datetime,
+    *,
+    tell_all: bool = False,
 ) -> str:
-    """The id of the event that goes to every endpoint that was ever told of the customer."""
+    """The id of the event that goes to every endpoint that was ever told of the customer.
+
+    With *tell_all* to every endpoint: after a restore nobody knows who was told.
+    """
     reached = endpoints_reached(connection, customer_id)
     event_id = add_event(
         connection,
@@ -59,7 +67,7 @@ def publish_erasure(
     endpoints = [
         endpoint
         for endpoint in list_endpoints(connection, now)
-        if endpoint.id in reached
+        if tell_all or endpoint.id in reached
     ]
     enqueue(connection, event_id, endpoints, now)
     return event_id

@@ -11,9 +11,16 @@ _LENGTH = 26
 
 def new_id(prefix: str, now: datetime) -> str:
     """A fresh ``prefix_…`` id: 48 bits of milliseconds of *now*, then 80 random bits."""
-    number = int(now.timestamp() * 1000) << _RANDOM_BITS | secrets.randbits(
-        _RANDOM_BITS
-    )
+    return _written(prefix, now, secrets.randbits(_RANDOM_BITS))
+
+
+def first_id(prefix: str, since: datetime) -> str:
+    """The smallest id that can have been made at *since*: what is older sorts before it."""
+    return _written(prefix, since, 0)
+
+
+def _written(prefix: str, instant: datetime, bits: int) -> str:
+    number = int(instant.timestamp() * 1000) << _RANDOM_BITS | bits
     digits = []
     for _ in range(_LENGTH):
         number, digit = divmod(number, 32)

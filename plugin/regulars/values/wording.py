@@ -54,6 +54,18 @@ _TEXTS: dict[str, dict[str, str]] = {
         ): "{shop} may tell me about offers on Facebook.",
     }
 }
+# For forms that show one label and no other text, such as a shop platform's own checkout.
+_LABELS: dict[str, dict[str, str]] = {
+    "en": {
+        X_LINK: (
+            "X handle (optional): {shop} checks it with X and keeps it with your public"
+            " profile"
+        ),
+        CONTACT_CHANNEL: (
+            "How may {shop} reach you about orders and important news? (optional)"
+        ),
+    }
+}
 _PRIVACY = {"en": " How {shop} handles your data: {url}"}
 
 LANGUAGES: tuple[str, ...] = tuple(_TEXTS)
@@ -77,3 +89,15 @@ def render_wording(
     if privacy_url:
         privacy = _PRIVACY[language].format(shop=shop_name, url=privacy_url)
     return _TEXTS[language][wording_id].format(shop=shop_name, privacy=privacy)
+
+
+def render_labels(language: str, *, shop_name: str) -> dict[str, str]:
+    """The wordings that fit on a label, by id, as they stand on the screen.
+
+    Raises:
+        KeyError: there are none in *language*.
+    """
+    texts = _LABELS[language]
+    return {
+        wording_id: text.format(shop=shop_name) for wording_id, text in texts.items()
+    }

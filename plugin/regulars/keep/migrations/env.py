@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import BigInteger, Connection
+from sqlalchemy import BigInteger, Connection, func, select, text
 
 from regulars.keep.db import WRITING, Instant, metadata
 
@@ -28,7 +28,22 @@ def _is_other_type(
     return None
 
 
+# Any number that no other program's lock is likely to have.
+_LOCK = 7_317_041_962
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """On PostgreSQL BEGIN locks nothing: one start at a time migrates, however long it takes."""
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    # A table that stays locked fails the upgrade: waiting, it would hold everybody up.
+    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+
+
 def _run(connection: Connection) -> None:
+    _wait_for_others(connection)
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -41,8 +56,10 @@ def _run(connection: Connection) -> None:
 
 
 engine = current_app.extensions["migrate"].db.engine
-with engine.connect() as opened:
-    # Begun before the present release is read: of two starts at once one waits and then
-    # finds nothing to do.
-    with opened.execution_options(**{WRITING: True}).begin():
-        _run(opened)
+# Begun before the present release is read: of two starts at once one waits and then finds
+# nothing to do.
+with (
+    engine.connect() as opened,
+    opened.execution_options(**{WRITING: True}).begin(),
+):
+    _run(opened)

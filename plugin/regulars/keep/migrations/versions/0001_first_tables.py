@@ -144,7 +144,7 @@ def upgrade() -> None:
     sa.Column('verdict', sa.String(length=10), nullable=True),
     sa.Column('ownership', sa.String(length=10), nullable=False),
     sa.Column('checked_at', sa.BigInteger(), nullable=True),
-    sa.Column('tried_at', sa.BigInteger(), nullable=True),
+    sa.Column('try_after', sa.BigInteger(), nullable=True),
     sa.Column('is_primary', sa.Boolean(), nullable=False),
     sa.Column('profile', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
