@@ -109,7 +109,9 @@ GIVEN: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "value"), [(name, *rest) for name, rest in GIVEN.items()], ids=GIVEN
+    ("name", "text", "value"),
+    [(name, *rest) for name, rest in GIVEN.items()],
+    ids=GIVEN,
 )
 def test_each_is_read(folder: Path, name: str, text: str, value: object) -> None:
     """What the operator writes is what is in force."""

@@ -3,9 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from regulars.values.contact import Channel
 from regulars.values.handle import InvalidHandle, parse_handle
@@ -92,12 +96,31 @@ def _own_handle(value: str) -> str:
         raise ValueError("must be the shop's X handle, such as @tonys") from error
 
 
-def _database(value: str) -> str:
-    if value and not re.match(r"sqlite:////.|postgresql(\+[a-z0-9_]+)?://.", value):
+def database_url(value: str) -> str:
+    """The SQLAlchemy URL for *value*, PostgreSQL always by psycopg 3; empty stays empty.
+
+    Raises:
+        ValueError: it is no such URL, or the driver is not installed; no part is quoted,
+            because a password may stand in it.
+    """
+    if not value:
+        return value
+    wanted = "must be postgresql://… or, with an absolute path, sqlite:////…"
+    if re.match(r"sqlite:////.", value):
+        return value
+    # Hosts of databases still hand out the short form.
+    address = re.sub(r"\A(postgresql(\+psycopg)?|postgres)://", "", value)
+    if not address or address == value:
+        raise ValueError(wanted)
+    if find_spec("psycopg") is None:
         raise ValueError(
-            "must be postgresql://… or, with an absolute path, sqlite:////…"
+            "names PostgreSQL, whose driver is not installed: pip install 'regulars[postgres]'"
         )
-    return value
+    try:
+        make_url(url := f"postgresql+psycopg://{address}")
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(wanted) from error
+    return url
 
 
 def _allowed(value: str) -> tuple[str, ...]:
@@ -134,8 +157,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATABASE_URL",
         "SQLite in the data folder",
-        _database,
-        "Where everything is kept: an SQLAlchemy URL.",
+        database_url,
+        "Where everything is kept: `postgresql://user:password@host/name` or `sqlite:////absolute/path`.",
     ),
     Setting(
         "SECRET_KEY",

@@ -16,7 +16,7 @@ from regulars.values.contact import Channel
 
 PREFIX = "REGULARS_"
 FILE_NAME = "regulars.env"
-_KEY_NAME = "secret_key"
+KEY_NAME = "secret_key"
 _MIN_SECRET_LENGTH = 32
 
 
@@ -56,10 +56,13 @@ class Settings:
     """Whether the environment says where the database is, and not a default."""
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, first_key: str = ""
+) -> Settings:
     """The settings of *environment* (default: the process's) over the settings file.
 
-    Makes the data folder and, on the SQLite default, the secret key.
+    Makes the data folder and, on the SQLite default, the secret key: a random one, or
+    *first_key*.
 
     Raises:
         SettingsError: with a sentence for every problem found.
@@ -68,6 +71,66 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     problems: list[str] = []
     data_dir = _data_dir(environment, problems)
     given = _read_file(data_dir / FILE_NAME, problems)
+    values = _put_together(data_dir, given, environment, problems)
+    if not problems and not values["database_url"]:
+        _make_default_database(values, problems, first_key)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def try_settings(
+    given: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings as they would be if *given* stood in the settings file; without it, as they are.
+
+    Nothing is made: a secret key that has a file of its own is empty here.
+
+    Raises:
+        SettingsError: with a sentence for every problem found.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    data_dir = _data_dir(environment, problems)
+    if given is None:
+        given = _read_file(data_dir / FILE_NAME, problems)
+    values = _put_together(data_dir, given, environment, problems)
+    if problems:
+        raise SettingsError(problems)
+    values["database_url"] = values["database_url"] or _default_database(data_dir)
+    return Settings(**values)
+
+
+def _default_database(data_dir: Path) -> str:
+    return f"sqlite:///{data_dir / 'regulars.sqlite3'}"
+
+
+def is_in_environment(name: str) -> bool:
+    """Whether the process's environment says what the setting *name* is."""
+    return bool(os.environ.get(PREFIX + name))
+
+
+def settings_file(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the settings file is, whether or not it is there.
+
+    Raises:
+        SettingsError: the data folder's name cannot be used.
+    """
+    problems: list[str] = []
+    folder = _data_dir(os.environ if environment is None else environment, problems)
+    if problems:
+        raise SettingsError(problems)
+    return folder / FILE_NAME
+
+
+def _put_together(
+    data_dir: Path,
+    in_file: Mapping[str, str],
+    environment: Mapping[str, str],
+    problems: list[str],
+) -> dict[str, Any]:
+    given = dict(in_file)
     for row in SETTINGS:
         if PREFIX + row.name in environment:
             given[row.name] = environment[PREFIX + row.name]
@@ -77,11 +140,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         environment.get(PREFIX + name) for name in ("DATA_DIR", "DATABASE_URL")
     )
     _check_together(values, problems)
-    if not problems and not values["database_url"]:
-        _make_default_database(values, problems)
-    if problems:
-        raise SettingsError(problems)
-    return Settings(**values)
+    return values
 
 
 def _data_dir(environment: Mapping[str, str], problems: list[str]) -> Path:
@@ -117,8 +176,13 @@ def _read_file(path: Path, problems: list[str]) -> dict[str, str]:
                 f" it takes NAME=value with {', '.join(sorted(known))}"
             )
             continue
-        given[name] = value.strip().strip("\"'")
+        given[name] = _unquoted(value.strip())
     return given
+
+
+def _unquoted(text: str) -> str:
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if is_quoted else text
 
 
 def _parse(given: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
@@ -154,13 +218,17 @@ def _check_together(values: dict[str, Any], problems: list[str]) -> None:
         values["x_mode"] = "lookup" if token else "format"
 
 
-def _make_default_database(values: dict[str, Any], problems: list[str]) -> None:
+def _make_default_database(
+    values: dict[str, Any], problems: list[str], first_key: str
+) -> None:
     """The place of the default database and its key; made only for settings that can be used."""
     data_dir: Path = values["data_dir"]
-    values["database_url"] = f"sqlite:///{data_dir / 'regulars.sqlite3'}"
+    values["database_url"] = _default_database(data_dir)
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        values["secret_key"] = values["secret_key"] or _made_once(data_dir / _KEY_NAME)
+        values["secret_key"] = values["secret_key"] or _made_once(
+            data_dir / KEY_NAME, first_key or secrets.token_urlsafe(48)
+        )
     except OSError as error:
         problems.append(
             f"{PREFIX}DATA_DIR {data_dir} cannot be used: {error.strerror}; name a"
@@ -168,18 +236,18 @@ def _make_default_database(values: dict[str, Any], problems: list[str]) -> None:
         )
     if len(values["secret_key"]) < _MIN_SECRET_LENGTH and not problems:
         problems.append(
-            f"{data_dir / _KEY_NAME} holds no key of at least"
+            f"{data_dir / KEY_NAME} holds no key of at least"
             f" {_MIN_SECRET_LENGTH} characters: put the right one back"
         )
 
 
-def _made_once(path: Path) -> str:
-    """The key in *path*, made if there is none; two first starts agree on one key."""
+def _made_once(path: Path, key: str) -> str:
+    """What is in *path*, which is *key* if there was none; two first starts agree on one."""
     if not path.exists():
         draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(48))
+            file.write(key)
         # A link appears whole or not at all, and never over another process's key.
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)

@@ -4,9 +4,10 @@ A shop's server (or ``regulars site link``) puts ``sign_order(...)`` behind
 ``/signup?site=pk_…&order=``; the page reads it by ``read_order``. The secret is the
 site's ``receipt_secret``. Standard library alone, and in any language four lines:
 ``<order id>.<expiry>.<signature>``, where the first part is the base64url of the id's
-UTF-8, the second the Unix second at which the link ends, and the third the base64url of
-the first 16 bytes of HMAC-SHA256(secret, "order:" + first part + "." + second part);
-base64url is without padding.
+UTF-8 without padding, the second the Unix second at which the link ends, and the third
+the first 32 hexadecimal digits, in lower case, of
+HMAC-SHA256(secret, "order:" + first part + "." + second part). The template languages of
+shop platforms can make that too.
 """
 
 import base64
@@ -24,11 +25,9 @@ VALID_FOR: Final = timedelta(days=30)
 
 # The same secret signs other tokens: a text of theirs must never be a text of ours.
 _CONTEXT: Final = b"order:"
-_TOKEN: Final = re.compile(
-    r"([A-Za-z0-9_-]{2,540})\.([0-9]{1,11})\.([A-Za-z0-9_-]{22})"
-)
+_TOKEN: Final = re.compile(r"([A-Za-z0-9_-]{2,540})\.([0-9]{1,11})\.([0-9a-f]{32})")
 # 128 bits cannot be guessed, and each letter less makes the QR easier to read.
-_SIGNATURE_BYTES: Final = 16
+_SIGNATURE_DIGITS: Final = 32
 
 _Code = OrderLinkRefused.Code
 
@@ -102,7 +101,7 @@ def _signature(secret: str, encoded: str, expires: str) -> str:
         raise ValueError("the secret may not be empty")
     message = _CONTEXT + f"{encoded}.{expires}".encode("ascii")
     digest = hmac.digest(secret.encode(), message, hashlib.sha256)
-    return _base64url(digest[:_SIGNATURE_BYTES])
+    return digest.hex()[:_SIGNATURE_DIGITS]
 
 
 def _base64url(raw: bytes) -> str:

@@ -16,7 +16,6 @@ from regulars.ask.submissions import (
     page_url,
     read_form,
     read_form_body,
-    refuse_foreign_posts,
     take,
 )
 from regulars.keep.idempotency import fingerprint_of
@@ -24,6 +23,7 @@ from regulars.keep.signups import find_by_token
 from regulars.keep.sites import Site, find_site, list_sites
 from regulars.signup import Submission
 from regulars.values.contact import Channel
+from regulars.web.foreign_posts import refuse_foreign_posts
 from regulars.web.house import House
 from regulars.web.languages import language_of
 from regulars.web.problems import ProblemError

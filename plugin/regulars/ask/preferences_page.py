@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from regulars import preferences
 from regulars.ask.inputs import CHANNEL_LABELS
-from regulars.ask.submissions import refuse_foreign_posts
 from regulars.preferences import Permission, Preferences
 from regulars.values.contact import Kind, Purpose
+from regulars.web.foreign_posts import refuse_foreign_posts
 from regulars.web.house import House
 
 _KIND_LABELS = {

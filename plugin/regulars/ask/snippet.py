@@ -1,4 +1,6 @@
-"""The fields as plain HTML for a shop's own form, with the wordings in force."""
+"""The fields for a shop's own form, with the wordings in force: as plain HTML or as labels."""
+
+from typing import Any
 
 from flask import render_template
 
@@ -20,3 +22,15 @@ def render_snippet(house: House, site: Site, language: str = LANGUAGES[0]) -> st
         invite_text=house.settings.invite_text,
         link_urls=link_urls,
     )
+
+
+def snippet_labels(
+    house: House, site: Site, language: str = LANGUAGES[0]
+) -> dict[str, Any]:
+    """What a platform's form needs where it shows one label a field and nothing else."""
+    labels = {
+        wording_id: {"key": wording.key, "text": wording.text}
+        for wording_id, wording in house.labels(language).items()
+    }
+    channels = {c.value: CHANNEL_LABELS[c] for c in house.settings.channels}
+    return {"site": site.publishable_key, **labels, "channels": channels}

@@ -92,16 +92,13 @@ def authorize(house: House, fields: SubmittedData) -> Credential:
 _REFUSALS = {
     "json.invalid": "The body is not JSON.",
     "form.not_utf8": "The form is not in UTF-8.",
-    "origin.foreign": (
-        "This form was sent from another site. Please open our page and send it there."
-    ),
     "origin.missing": (
         "A public request must come from a page: it has no Origin. A server sends"
         " 'Authorization: Bearer sk_…' instead."
     ),
     "origin.not_allowed": (
         "This page's origin is not one of the site's. Allow it with"
-        " 'regulars site add NAME --origin URL'."
+        " 'regulars site allow NAME URL'."
     ),
 }
 
@@ -134,24 +131,6 @@ def read_form(
         is_known_wording=is_known_wording,
         may_send_external_id=has_secret_key,
     )
-
-
-def refuse_foreign_posts(house: House) -> None:
-    """Let our own pages' forms pass, and callers that are no browser.
-
-    Raises:
-        ProblemError: 403, another site's page sent this form.
-    """
-    fetched_from = request.headers.get("Sec-Fetch-Site")
-    if fetched_from is not None:
-        is_ours = fetched_from in {"same-origin", "none"}
-    else:
-        # Browsers of before 2023 send the origin alone.
-        parts = urlsplit(house.settings.base_url)
-        origin = request.headers.get("Origin")
-        is_ours = origin is None or origin == f"{parts.scheme}://{parts.netloc}"
-    if not is_ours:
-        raise _refused(403, "", "origin.foreign")
 
 
 def page_url() -> str | None:

@@ -2,13 +2,18 @@
 
 import click
 
+from regulars.cli.backups import backup
 from regulars.cli.customers import customer
 from regulars.cli.database import database_group
 from regulars.cli.deliveries import delivery
+from regulars.cli.doctor import doctor
 from regulars.cli.endpoints import endpoint
 from regulars.cli.handles import handle
+from regulars.cli.init import init
 from regulars.cli.keys import key
+from regulars.cli.owner import owner
 from regulars.cli.processes import dispatch, serve
+from regulars.cli.restores import restore
 from regulars.cli.sites import site
 
 
@@ -19,14 +24,19 @@ def main() -> None:
 
 
 for command in (
+    init,
     serve,
     dispatch,
     database_group,
+    backup,
+    restore,
     site,
     key,
     endpoint,
     delivery,
     customer,
     handle,
+    owner,
+    doctor,
 ):
     main.add_command(command)

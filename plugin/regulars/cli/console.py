@@ -6,15 +6,20 @@ or the settings.
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 import click
+from sqlalchemy.exc import OperationalError
 
-from regulars.app import Shop, open_shop
+from regulars.app import Shop, open_shop, upgrade_schema
 from regulars.cli.logs import configure_logs
-from regulars.keep.schema import SchemaState, state_of_schema
-from regulars.settings import SettingsError, load_settings
+from regulars.keep.copies import CopyFailed
+from regulars.keep.in_use import InUse, working_on
+from regulars.keep.installation import OtherKey, check_key, claim_key
+from regulars.keep.schema import LaterDatabase, SchemaState, state_of_schema
+from regulars.settings import KEY_NAME, SettingsError, load_settings
 
 as_json: Callable[[Any], Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON value and nothing else."
@@ -38,17 +43,19 @@ def misuse(text: str) -> NoReturn:
     sys.exit(2)
 
 
-def open_configured() -> Shop:
+def open_configured(*, first_key: str = "") -> Shop:
     """The shop of the settings, whatever the state of its database.
 
-    Which database that is stands on standard error, unless the caller named it.
+    Where no secret key was made yet it is *first_key*, or else a random one. Which database that is stands on standard error, unless the caller named it.
     """
     configure_logs()
     try:
-        settings = load_settings()
+        settings = load_settings(first_key=first_key)
     except SettingsError as error:
         misuse("\n".join(["The settings cannot be used:", *error.problems]))
     shop = open_shop(settings)
+    # The last connection to leave SQLite brings its log into the database.
+    click.get_current_context().call_on_close(shop.house.database.engine.dispose)
     if not settings.names_database:
         note(f"database: {_name_of_database(shop)}")
     return shop
@@ -59,10 +66,10 @@ def _name_of_database(shop: Shop) -> str:
 
 
 def open_existing() -> Shop:
-    """The shop of the settings, with a database of this release."""
+    """The shop of the settings, with a database that this release can use."""
     shop = open_configured()
     name = _name_of_database(shop)
-    state = state_of_schema(shop.house.database.engine)
+    state = _state_of(shop)
     if state is SchemaState.MISSING:
         refuse(
             f"There is no Regulars database at {name}: 'regulars serve' or"
@@ -72,7 +79,79 @@ def open_existing() -> Shop:
         refuse(
             f"The database at {name} is of another release: run 'regulars db upgrade'."
         )
+    if state is SchemaState.UNFINISHED:
+        refuse(
+            f"The database at {name} holds part of a shop: run the 'regulars db copy'"
+            " that was broken off again, and it goes on where it was."
+        )
+    try:
+        with shop.house.database.reading() as connection:
+            check_key(connection, shop.house.settings.secret_key)
+    except OtherKey:
+        _refuse_key(shop)
     return shop
+
+
+def _state_of(shop: Shop) -> SchemaState:
+    try:
+        return state_of_schema(shop.house.database.engine)
+    except OperationalError as error:
+        # Some drivers tell of each address that they tried, a line for each.
+        reason = str(error.orig).partition("\n")[0]
+        refuse(f"The database at {_name_of_database(shop)} cannot be used: {reason}")
+
+
+def bring_to_release(shop: Shop) -> None:
+    """Make the database of *shop*, or bring it to this release; say what was done."""
+    name = _name_of_database(shop)
+    house = shop.house
+    if not house.database.is_sqlite:
+        _state_of(shop)
+    try:
+        copy = upgrade_schema(shop)
+        with house.database.transaction() as connection:
+            claim_key(connection, house.settings.secret_key)
+    except LaterDatabase:
+        refuse(
+            f"The database at {name} is of a later release: install that release, or"
+            " restore a backup of this one. Nothing was changed."
+        )
+    except (CopyFailed, OperationalError) as error:
+        reason = error.orig if isinstance(error, OperationalError) else error
+        refuse(
+            f"The database at {name} was left as it was: {reason}. When there is room"
+            " for a copy of it and the folder can be written to, run this again."
+        )
+    except OtherKey:
+        _refuse_key(shop)
+    if copy is not None:
+        note(
+            f"The database was brought to this release; as it was before it is in {copy}."
+        )
+
+
+@contextmanager
+def at_work(shop: Shop) -> Iterator[None]:
+    """Keep a restore away while this process serves or delivers for *shop*."""
+    folder = shop.house.journal_folder
+    with ExitStack() as work:
+        try:
+            work.enter_context(working_on(folder))
+        except InUse:
+            refuse(
+                f"A restore into {folder} is under way: start again when it is done."
+            )
+        yield
+
+
+def _refuse_key(shop: Shop) -> NoReturn:
+    refuse(
+        f"The secret key in force is not the one that the database at"
+        f" {_name_of_database(shop)} was made under, so no preferences link in it would"
+        " open. Nothing was changed. Put the right key back, which every backup holds"
+        f" (REGULARS_SECRET_KEY, or else {shop.house.settings.data_dir / KEY_NAME}),"
+        " or name another database with REGULARS_DATABASE_URL."
+    )
 
 
 def show(value: Any, text: str, *, as_json: bool) -> None:

@@ -21,8 +21,15 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from regulars.app import WEB_THREADS, make_worker, open_shop, upgrade_schema
-from regulars.cli.console import note, open_configured, open_existing, refuse
+from regulars.app import WEB_THREADS, Shop, make_worker, open_shop
+from regulars.cli.console import (
+    at_work,
+    bring_to_release,
+    note,
+    open_configured,
+    open_existing,
+    refuse,
+)
 from regulars.cli.logs import configure_logs
 from regulars.settings import load_settings
 
@@ -42,15 +49,20 @@ _STOP_WITHIN_S = 5
 def serve(host: str, port: int, no_dispatch: bool) -> None:
     """Serve the web application, and by default deliver what it accepts."""
     shop = open_configured()
+    with at_work(shop):
+        _serve(shop, host, port, dispatches=not no_dispatch)
+
+
+def _serve(shop: Shop, host: str, port: int, *, dispatches: bool) -> None:
     held = _hold(host, port)
     if shop.house.database.is_sqlite:
-        upgrade_schema(shop)
+        bring_to_release(shop)
     else:
         open_existing()
     shop.house.database.engine.dispose()
     # A forked child would share locks and connections with threads that it lacks.
     multiprocessing.set_start_method("spawn")
-    dispatcher = None if no_dispatch else _Supervised(_run_dispatcher, "dispatcher")
+    dispatcher = _Supervised(_run_dispatcher, "dispatcher") if dispatches else None
     server = Server(
         "regulars.cli.processes:web_application",
         address=host,
@@ -81,8 +93,8 @@ def serve(host: str, port: int, no_dispatch: bool) -> None:
 @click.command()
 def dispatch() -> None:
     """Deliver what is due, and check handles that could not be checked before."""
-    open_existing()
-    _run_dispatcher()
+    with at_work(open_existing()):
+        _run_dispatcher()
 
 
 def _hold(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """``regulars site``: the places where the fields appear."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +10,13 @@ import click
 import segno
 
 from regulars.app import Shop
-from regulars.ask.snippet import render_snippet
+from regulars.ask.snippet import render_snippet, snippet_labels
 from regulars.cli.console import as_json, open_existing, refuse, show, show_list
 from regulars.keep.sites import (
     NameTaken,
     Site,
     add_site,
+    allow_origins,
     find_site_by_name,
     list_sites,
 )
@@ -37,11 +39,15 @@ def site() -> None:
 def _origin(
     context: click.Context, option: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
-    return tuple(map(_as_browsers_write, value))
+    return tuple(map(as_browsers_write, value))
 
 
-def _as_browsers_write(text: str) -> str:
-    """The origin in *text* as the header Origin says it: lower case, no default port."""
+def as_browsers_write(text: str) -> str:
+    """The origin in *text* as the header Origin says it: lower case, no default port.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
     found = _ORIGIN.fullmatch(text.lower())
     if found is None:
         raise click.BadParameter(
@@ -73,6 +79,20 @@ def add(name: str, origins: tuple[str, ...], as_json: bool) -> None:
     show(_json(added), f"{added.id}  {added.publishable_key}", as_json=as_json)
 
 
+@site.command()
+@click.argument("name")
+@click.argument("origins", nargs=-1, required=True, callback=_origin, metavar="URL…")
+@as_json
+def allow(name: str, origins: tuple[str, ...], as_json: bool) -> None:
+    """Let pages of the origins URL… post to site NAME too."""
+    house = open_existing().house
+    with house.database.transaction() as connection:
+        allowed = allow_origins(connection, name, origins)
+    if allowed is None:
+        refuse(f"There is no site called {name!r}: see 'regulars site list'.")
+    show(_json(allowed), ", ".join(allowed.origins), as_json=as_json)
+
+
 @site.command(name="list")
 @as_json
 def list_command(as_json: bool) -> None:
@@ -84,10 +104,20 @@ def list_command(as_json: bool) -> None:
 
 @site.command()
 @click.argument("name")
-def snippet(name: str) -> None:
+@click.option(
+    "--labels",
+    "as_labels",
+    is_flag=True,
+    help="JSON with short wordings, for forms that show one label a field.",
+)
+def snippet(name: str, as_labels: bool) -> None:
     """Print the plain HTML of the fields for site NAME, with the wordings in force."""
     shop = open_existing()
     found = _named(shop, name)
+    if as_labels:
+        labels = snippet_labels(shop.house, found)
+        click.echo(json.dumps(labels, ensure_ascii=False, indent=2))
+        return
     with shop.app.app_context():
         click.echo(render_snippet(shop.house, found))
 

@@ -1,9 +1,9 @@
 """Security headers on every answer, and CORS on those of the API."""
 
 from flask import Flask, Response, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
-from regulars.keep.db import Database
+from regulars.keep.db import Database, is_unavailable
 from regulars.keep.sites import list_sites
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -43,7 +43,8 @@ def register_headers(app: Flask, database: Database) -> None:
             return response
         response.vary.add("Origin")
         origin = request.headers.get("Origin")
-        if origin and _is_known(database, origin):
+        # 503: the database is away, and nobody shall wait for it twice.
+        if origin and response.status_code != 503 and _is_known(database, origin):
             headers = response.headers
             headers["Access-Control-Allow-Origin"] = origin
             headers["Access-Control-Expose-Headers"] = "Retry-After"
@@ -58,6 +59,8 @@ def _is_known(database: Database, origin: str) -> bool:
     try:
         with database.reading() as connection:
             return any(origin in site.origins for site in list_sites(connection))
-    except OperationalError:
-        # The answer that is on its way says already that the database is away.
-        return False
+    except SQLAlchemyError as error:
+        if is_unavailable(error):
+            # The answer on its way was made without the database: it goes out as it is.
+            return False
+        raise

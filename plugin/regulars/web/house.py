@@ -13,7 +13,12 @@ from regulars.keep.record import Recorder
 from regulars.keep.wordings import WordingBook
 from regulars.settings import Settings
 from regulars.signup import SignupDesk
-from regulars.values.wording import Wording, render_wording, wording_ids
+from regulars.values.wording import (
+    Wording,
+    render_labels,
+    render_wording,
+    wording_ids,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,9 @@ class House:
             for wording_id in wording_ids(settings.channels)
         ]
         return self.wording_book.put_in_force(texts, self.clock())
+
+    def labels(self, language: str) -> dict[str, Wording]:
+        """The wordings that fit on a label, by id; stored as the longer ones are."""
+        texts = render_labels(language, shop_name=self.settings.shop_name)
+        rows = [(wording_id, language, text) for wording_id, text in texts.items()]
+        return self.wording_book.put_in_force(rows, self.clock())

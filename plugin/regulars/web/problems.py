@@ -13,12 +13,13 @@ from typing import Any
 
 from flask import Flask, Response, render_template, request, url_for
 from flask_limiter import Limiter
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from regulars.keep.db import is_unavailable
 from regulars.web.languages import language_of
 
-_PAGES = ("/signup", "/p/")
+_PAGES = ("/signup", "/p/", "/desk")
 _HOME = "/"
 
 
@@ -99,6 +100,21 @@ _DETAILS = {
 }
 
 
+def _unavailable(app: Flask, error: SQLAlchemyError) -> Response | None:
+    """The answer while the database is away or busy; None: the error says something else."""
+    if not is_unavailable(error):
+        return None
+    # The type alone: the statement's parameters are somebody's data.
+    app.logger.error("database unavailable", extra={"error": type(error).__name__})
+    return problem_response(
+        ProblemError(
+            503,
+            "Nothing could be stored just now; nothing was lost. Try again.",
+            headers={"Retry-After": "5"},
+        )
+    )
+
+
 def register_problems(app: Flask, limiter: Limiter) -> None:
     """Let every error of *app* leave as a problem."""
 
@@ -129,17 +145,9 @@ def register_problems(app: Flask, limiter: Limiter) -> None:
             headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return problem_response(ProblemError(status, detail, headers=headers))
 
-    @app.errorhandler(OperationalError)
-    def _no_database(error: OperationalError) -> Response:
-        # The type alone: the statement's parameters are somebody's data.
-        app.logger.error("database unavailable")
-        return problem_response(
-            ProblemError(
-                503,
-                "Nothing could be stored just now; nothing was lost. Try again.",
-                headers={"Retry-After": "5"},
-            )
-        )
+    @app.errorhandler(SQLAlchemyError)
+    def _database(error: SQLAlchemyError) -> Response:
+        return _unavailable(app, error) or _fault(error)
 
     @app.errorhandler(Exception)
     def _fault(error: Exception) -> Response:
