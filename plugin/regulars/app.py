@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -17,9 +18,21 @@ from regulars.check.x_api import XLookup
 from regulars.desk.customers import customers_blueprint
 from regulars.desk.metrics import metrics_blueprint
 from regulars.desk.ops import ops_blueprint
-from regulars.keep.db import Database, db
+from regulars.desk.owner import owner_blueprint
+from regulars.desk.owner_session import configure_sessions
+from regulars.desk.self_check import self_check_blueprint
+from regulars.keep.copies import keep_safety_copy
+from regulars.keep.db import Database, db, engine_options
 from regulars.keep.record import Recorder
-from regulars.keep.schema import MIGRATIONS
+from regulars.keep.schema import (
+    MIGRATIONS,
+    LaterDatabase,
+    SchemaState,
+    knows_revision,
+    newest_revision,
+    revision_of,
+    state_of_schema,
+)
 from regulars.keep.suppressions import suppression_table
 from regulars.keep.wordings import WordingBook
 from regulars.recheck import Recheck
@@ -65,8 +78,9 @@ def open_shop(
     # Else "//x" is redirected to an address that is made from the request's Host.
     app.url_map.merge_slashes = False
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    # What a statement failed on is somebody's data: not into any error text.
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(
+        settings.database_url, threads=WEB_THREADS
+    )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     db.init_app(app)
@@ -79,6 +93,7 @@ def open_shop(
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
         )
+    configure_sessions(app, settings)
     register_headers(app, database)
     register_problems(app, limiter)
     for make in (
@@ -87,6 +102,8 @@ def open_shop(
         pages_blueprint,
         ops_blueprint,
         metrics_blueprint,
+        owner_blueprint,
+        self_check_blueprint,
     ):
         app.register_blueprint(make(house))
     return Shop(app, house)
@@ -114,7 +131,8 @@ def _house(
     book = WordingBook(database)
     desk = SignupDesk(
         database,
-        gate,
+        # Where X is never asked there is no trouble to look up.
+        gate if settings.x_mode == "lookup" else lookup,
         recorder,
         book,
         secret_key=settings.secret_key,
@@ -124,10 +142,29 @@ def _house(
     return House(settings, database, gate, recorder, book, desk, limiter, clock)
 
 
-def upgrade_schema(shop: Shop) -> None:
-    """Bring the database of *shop* to this release's tables, making it if need be."""
+def upgrade_schema(shop: Shop, *, copy_first: bool = True) -> Path | None:
+    """Bring the database of *shop* to this release's tables, making it if need be.
+
+    The copy that was made of an SQLite database before it was changed, if it was. One of
+    a later release that this one can use stays as it is.
+
+    Raises:
+        CopyFailed: no copy could be made, so nothing was changed.
+        LaterDatabase: only a later release can use the database.
+    """
+    engine = shop.house.database.engine
+    state = state_of_schema(engine)
+    if state.is_usable:
+        return None
+    if state is SchemaState.OTHER and not knows_revision(revision_of(engine) or ""):
+        raise LaterDatabase
+    copy = None
+    is_file = shop.house.database.is_sqlite
+    if copy_first and is_file and state is SchemaState.OTHER:
+        copy = keep_safety_copy(Path(str(engine.url.database)), newest_revision())
     with shop.app.app_context():
         upgrade(directory=str(MIGRATIONS))
+    return copy
 
 
 def make_transport(settings: Settings) -> Transport:

@@ -137,22 +137,30 @@ def latest_of_signups(rows: Iterable[ConsentRow]) -> list[ConsentRow]:
     return list(latest.values())
 
 
-def state_of(rows: Sequence[ConsentRow], question: Question) -> State | None:
-    """What *rows* (all of one customer, oldest first) come to, or None if never asked."""
-    purpose, channel = question
-    said = {
-        row.state
-        for row in latest_of_signups(rows)
-        if row.purpose == purpose.value and row.channel == channel.value
+_BY_WEIGHT = (
+    State.GRANTED,
+    State.WITHDRAWN,
+    State.PENDING,
+    State.DENIED,
+    State.EXPIRED,
+)
+
+
+def states_of(rows: Iterable[ConsentRow]) -> dict[Question, State]:
+    """What *rows* (all of one customer, oldest first) come to, for all that was ever asked."""
+    said: dict[Question, set[str]] = {}
+    for row in latest_of_signups(rows):
+        question = (Purpose(row.purpose), Channel(row.channel))
+        said.setdefault(question, set()).add(row.state)
+    return {
+        question: next(state for state in _BY_WEIGHT if state.value in states)
+        for question, states in said.items()
     }
-    by_weight = (
-        State.GRANTED,
-        State.WITHDRAWN,
-        State.PENDING,
-        State.DENIED,
-        State.EXPIRED,
-    )
-    return next((state for state in by_weight if state.value in said), None)
+
+
+def state_of(rows: Iterable[ConsentRow], question: Question) -> State | None:
+    """What *rows* come to for *question*, or None if it was never asked."""
+    return states_of(rows).get(question)
 
 
 def was_withdrawn(rows: Sequence[ConsentRow], question: Question) -> bool:

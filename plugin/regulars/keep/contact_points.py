@@ -82,6 +82,14 @@ class Sent:
     finding: Finding
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A customer that holds an address, and whether it was proven to be theirs."""
+
+    customer_id: str
+    is_proven: bool
+
+
 def contact_points_of(connection: Connection, customer_id: str) -> list[ContactRow]:
     """The customer's contact points, oldest first; those of one signup by their kind."""
     rows = connection.execute(_OF_CUSTOMER, {"customer_id": customer_id})
@@ -90,12 +98,19 @@ def contact_points_of(connection: Connection, customer_id: str) -> list[ContactR
     )
 
 
-def holders(
-    connection: Connection, sent: Sent, *, proven_only: bool = False
-) -> list[str]:
+def holders(connection: Connection, sent: Sent) -> list[str]:
     """The active customers that hold the address *sent*, oldest first."""
-    query = _HOLDERS[_has_known_id(sent), proven_only]
-    return list(connection.execute(query, _places(sent)).scalars())
+    return [holder.customer_id for holder in held_by(connection, sent)]
+
+
+def held_by(connection: Connection, sent: Sent) -> list[Holder]:
+    """The active customers that hold the address *sent*, oldest first, and who proved it."""
+    rows = connection.execute(_HELD[_has_known_id(sent)], _places(sent))
+    proven: dict[str, bool] = {}
+    for row in rows:
+        is_proven = row.ownership == Ownership.PROVEN.value
+        proven[row.customer_id] = proven.get(row.customer_id, False) or is_proven
+    return [Holder(customer_id, proven[customer_id]) for customer_id in proven]
 
 
 def find_same(
@@ -135,27 +150,18 @@ def _is_same(has_known_id: bool) -> Any:
     )
 
 
-def _held(has_known_id: bool, proven_only: bool) -> Any:
-    query = (
-        select(contact_point_table.c.customer_id)
-        .join(customer_table)
-        .where(customer_table.c.status == ACTIVE, _is_same(has_known_id))
-        .order_by(contact_point_table.c.customer_id)
-        .distinct()
-    )
-    if proven_only:
-        query = query.where(contact_point_table.c.ownership == Ownership.PROVEN.value)
-    return query
-
-
 # Statements of a signup's way are made once: making them costs more than running them.
 _OF_CUSTOMER = select(contact_point_table).where(
     contact_point_table.c.customer_id == bindparam("customer_id")
 )
-_HOLDERS = {
-    (has_known_id, proven_only): _held(has_known_id, proven_only)
+_HELD = {
+    has_known_id: select(
+        contact_point_table.c.customer_id, contact_point_table.c.ownership
+    )
+    .join(customer_table)
+    .where(customer_table.c.status == ACTIVE, _is_same(has_known_id))
+    .order_by(contact_point_table.c.customer_id)
     for has_known_id in (False, True)
-    for proven_only in (False, True)
 }
 _SAME = {
     has_known_id: select(contact_point_table)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from regulars.keep.contact_points import Sent, holders
+from regulars.keep.contact_points import Sent, held_by
 from regulars.keep.customers import (
     find_by_external_id,
     find_customer,
@@ -68,18 +68,19 @@ def _match(
         row = find_customer(connection, customer_id)
         return row is not None and row.external_id is None
 
+    found = [held_by(connection, item) for item in sent]
     proven = [
-        customer_id
-        for item in sent
-        for customer_id in holders(connection, item, proven_only=True)
-        if may_join(customer_id)
+        holder.customer_id
+        for holders in found
+        for holder in holders
+        if holder.is_proven and may_join(holder.customer_id)
     ]
     if proven:
         return Match(min(proven), Trust.CHANGES)
-    held_by = [holders(connection, item) for item in sent]
-    of_all = set.intersection(*map(set, held_by)) if held_by else set()
+    ids = [{holder.customer_id for holder in holders} for holders in found]
+    of_all = set.intersection(*ids) if ids else set()
     joinable = sorted(filter(may_join, of_all))
     if joinable:
         return Match(joinable[0], Trust.ADDS)
-    duplicates = sorted({who for some in held_by for who in some})
+    duplicates = sorted(set().union(*ids))
     return Match(None, Trust.CHANGES, tuple(duplicates))

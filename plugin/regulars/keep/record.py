@@ -1,16 +1,17 @@
 """The JSON of one customer, as events and exports carry it, and what changed in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from regulars.keep.consents import (
     ConsentRow,
+    Question,
     State,
     consents_of,
     rows_to_tell,
-    state_of,
+    states_of,
 )
 from regulars.keep.contact_points import ContactRow, contact_points_of
 from regulars.keep.customers import CustomerRow, find_customer
@@ -101,6 +102,7 @@ class Recorder:
         points: Sequence[ContactRow],
         consents: Sequence[ConsentRow],
     ) -> Json:
+        states = states_of(consents)
         primary = {Kind(point.kind): point for point in points if point.is_primary}
         ranks: list[str] = customer.preferred_channels
         return {
@@ -108,7 +110,7 @@ class Recorder:
                 channel,
                 ranks.index(channel.value) + 1 if channel.value in ranks else None,
                 primary.get(CHANNELS[channel].kind),
-                consents,
+                states,
             )
             for channel in self._channels
         }
@@ -150,10 +152,10 @@ def _channel_json(
     channel: Channel,
     rank: int | None,
     point: ContactRow | None,
-    consents: Sequence[ConsentRow],
+    states: Mapping[Question, State],
 ) -> Json:
     reasons = {
-        purpose.value: _reason_against(point, state_of(consents, (purpose, channel)))
+        purpose.value: _reason_against(point, states.get((purpose, channel)))
         for purpose in CONTACT_PURPOSES
     }
     return {

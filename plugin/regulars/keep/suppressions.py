@@ -2,16 +2,20 @@
 
 import hashlib
 import hmac
-import json
-import os
+from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 
-from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table
+from sqlalchemy import (
+    Column,
+    Connection,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    select,
+)
 
 from regulars.keep.contact_points import ContactRow
 from regulars.keep.db import Instant, metadata
-from regulars.values.instants import to_rfc3339
 
 suppression_table = Table(
     "suppression",
@@ -21,8 +25,6 @@ suppression_table = Table(
     Column("created_at", Instant, nullable=False),
     PrimaryKeyConstraint("kind", "hmac"),
 )
-
-JOURNAL_NAME = "erasures.jsonl"
 
 
 def suppress(
@@ -49,17 +51,19 @@ def _digest(secret_key: str, kind: str, normalized: str) -> str:
     return hmac.digest(secret_key.encode(), message, hashlib.sha256).hex()
 
 
-def write_journal(folder: Path, customer_id: str, version: int, now: datetime) -> None:
-    """Add one durable line to the erasure journal beside the database.
-
-    A restored backup still has the person; the journal is what takes them out again.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    line = {"id": customer_id, "at": to_rfc3339(now), "version": version}
-    descriptor = os.open(
-        folder / JOURNAL_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-    )
-    with os.fdopen(descriptor, "w", encoding="ascii") as journal:
-        journal.write(json.dumps(line, separators=(",", ":")) + "\n")
-        journal.flush()
-        os.fsync(journal.fileno())
+def add_suppressions(
+    connection: Connection, rows: Iterable[tuple[str, str, datetime]]
+) -> None:
+    """Add those of *rows* (kind, digest, since when) that are not there yet."""
+    columns = suppression_table.c
+    held = {
+        (row.kind, row.hmac)
+        for row in connection.execute(select(columns.kind, columns.hmac))
+    }
+    for kind, digest, created_at in rows:
+        if (kind, digest) not in held:
+            connection.execute(
+                suppression_table.insert().values(
+                    kind=kind, hmac=digest, created_at=created_at
+                )
+            )

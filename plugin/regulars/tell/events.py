@@ -4,7 +4,6 @@ Two things only may change a stored body: an erasure, and the end of our right t
 what X said. Both keep the event's id, type, time and version.
 """
 
-import copy
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -97,17 +96,22 @@ def third_party(data: Json) -> Json:
 
     https://docs.x.com/developer-terms/policy ("Content redistribution")
     """
-    data = copy.deepcopy(data)
     if "customer" not in data:
         return data
-    data["profile"] = None
-    data["customer"].pop("links", None)
-    for point in data["customer"].get("contact_points", []):
-        if point["kind"] == Kind.X_ACCOUNT.value:
-            typed = Handle(point["value"])
-            point["normalized"], point["url"] = typed.key, typed.url
-    data["changed"] = [path for path in data["changed"] if not is_kept_from(path)]
-    return data
+    customer = {
+        name: part for name, part in data["customer"].items() if name != "links"
+    }
+    if "contact_points" in customer:
+        customer["contact_points"] = list(map(_as_typed, customer["contact_points"]))
+    changed = [path for path in data["changed"] if not is_kept_from(path)]
+    return {"customer": customer, "changed": changed, "profile": None}
+
+
+def _as_typed(point: Json) -> Json:
+    if point["kind"] != Kind.X_ACCOUNT.value:
+        return point
+    typed = Handle(point["value"])
+    return {**point, "normalized": typed.key, "url": typed.url}
 
 
 def is_kept_from(pointer: str) -> bool:
