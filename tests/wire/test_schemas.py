@@ -1,6 +1,7 @@
-"""The published schemas accept what DESIGN-like bodies say and refuse what they must not."""
+"""The published schemas accept what bodies of every kind say and refuse what they must not."""
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from regulars_webhooks import API_VERSION, EVENT_TYPES, schema
+from regulars_webhooks.events import parse_event
 
 Json = dict[str, Any]
 AT = "2026-11-21T20:15:04.318Z"
@@ -307,3 +309,15 @@ def test_every_definition_is_described(name: str) -> None:
     assert [
         member for member in members if member is not False and not speaks & set(member)
     ] == []
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_examples_are_events(event_type: str) -> None:
+    """Each schema shows an event of its type that it accepts, and one of an erased customer."""
+    told = schema(event_type)
+    examples = told["examples"]
+    for example in examples:
+        Draft202012Validator(told).validate(example)
+        assert parse_event(json.dumps(example).encode()).type == event_type
+    if event_type.startswith("customer."):
+        assert examples[-1]["data"]["customer"]["status"] == "erased"
