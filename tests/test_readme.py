@@ -45,7 +45,7 @@ def test_every_block_has_a_test() -> None:
     assert TEXT.count("\n```") == 2 * len([*FENCE.finditer(TEXT)])
     calls = [
         node
-        for file in (Path(__file__), ROOT / "tests/shops_examples/test_readme_shops.py")
+        for file in sorted((ROOT / "tests").rglob("test_readme*.py"))
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     ]
@@ -293,6 +293,7 @@ def test_plain_php_verifies(tmp_path: Path, secret: str) -> None:
         assert_verifies(secret, f"http://{address}/hook")
 
 
+@pytest.mark.sqlite_only
 def test_a_person_is_found_exported_and_erased(shop: ShopUnderTest) -> None:
     """The three commands run as they stand, and nobody is found afterwards."""
     shop.sign_up(contact_channel="email", contact_email=EMAIL, **shop.consent())

@@ -39,7 +39,7 @@ def write(folder: Path, text: str) -> None:
 
 
 def test_every_default(folder: Path) -> None:
-    """With nothing set, the settings are those that DESIGN names."""
+    """With nothing set, the settings are those of the table in the README."""
     found = load(folder)
     assert {name: getattr(found, name) for name in DEFAULTS} == DEFAULTS
     assert found.data_dir == folder

@@ -10,8 +10,9 @@ from regulars.keep.contact_points import contact_points_of, delete_contact_point
 from regulars.keep.customers import blank_customer, find_customer, lock_customer
 from regulars.keep.db import Database
 from regulars.keep.idempotency import blank_answers
+from regulars.keep.journal import write_journal
 from regulars.keep.signups import blank_signups, signups_of
-from regulars.keep.suppressions import suppress, write_journal
+from regulars.keep.suppressions import suppress
 from regulars.tell.deliveries import blank_answers_of_receivers, cancel_unattempted
 from regulars.tell.events import rewrite_erased
 from regulars.tell.publishing import publish_erasure
@@ -39,19 +40,44 @@ def erase(
     Consent rows stay as proof that there was a yes: they name nobody.
     """
     with database.transaction() as connection:
-        if not lock_customer(connection, customer_id):
-            return None
-        row = find_customer(connection, customer_id)
-        if row is None:
-            return None
-        version = row.version + 1
-        points = contact_points_of(connection, customer_id)
-        suppress(connection, secret_key, points, now)
-        _blank(connection, customer_id, now)
-        publish_erasure(connection, customer_id, version, now)
-        # Before the commit: a line too many erases again, a line too few brings back.
-        write_journal(journal_folder, customer_id, version, now)
+        version = erase_in(
+            connection,
+            customer_id,
+            secret_key=secret_key,
+            journal_folder=journal_folder,
+            now=now,
+        )
+    if version is None:
+        return None
     return Erased(customer_id, version, database.scrub())
+
+
+def erase_in(
+    connection: Connection,
+    customer_id: str,
+    *,
+    secret_key: str,
+    journal_folder: Path,
+    now: datetime,
+    tell_all: bool = False,
+) -> int | None:
+    """The version of the erasure, made in the caller's transaction; None: no such customer.
+
+    *tell_all*: every endpoint is told, because it is not known who was told of them.
+    """
+    if not lock_customer(connection, customer_id):
+        return None
+    row = find_customer(connection, customer_id)
+    if row is None:
+        return None
+    version: int = row.version + 1
+    points = contact_points_of(connection, customer_id)
+    suppress(connection, secret_key, points, now)
+    _blank(connection, customer_id, now)
+    publish_erasure(connection, customer_id, version, now, tell_all=tell_all)
+    # Before the commit: a line too many erases again, a line too few brings back.
+    write_journal(journal_folder, customer_id, version, now)
+    return version
 
 
 def _blank(connection: Connection, customer_id: str, now: datetime) -> None:

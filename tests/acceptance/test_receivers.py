@@ -31,7 +31,7 @@ from regulars_webhooks.retry import JITTER, SCHEDULE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
-# An attempt may last this long and a second: DESIGN of ``regulars_webhooks.transport``.
+# An attempt may last this long and a second: see ``regulars_webhooks.transport``.
 DEADLINE_S = 15
 # What a busy machine adds between the end of an attempt and its settlement.
 SLACK_S = 1.0
