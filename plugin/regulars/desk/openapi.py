@@ -6,14 +6,19 @@ https://spec.openapis.org/oas/v3.1.0
 from importlib.metadata import version
 from typing import Any
 
+from regulars.desk.openapi_pages import page_paths
+from regulars.desk.openapi_parts import (
+    FORM,
+    Json,
+    json_answer,
+    path_parameter,
+    problems,
+    ref,
+)
 from regulars.values.contact import Channel
 from regulars.values.verdict import Verdict
 from regulars_webhooks.events import EVENT_TYPES, schema
 
-Json = dict[str, Any]
-
-_FORM = "application/x-www-form-urlencoded"
-_PROBLEM = "application/problem+json"
 _KEY: list[Json] = [{"secret_key": []}]
 
 _TEXT: Json = {"type": ["string", "null"]}
@@ -31,7 +36,7 @@ def openapi(base_url: str, channels: tuple[Channel, ...]) -> Json:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": base_url}],
-        "paths": {**_api_paths(channels), **_page_paths(), **_machine_paths()},
+        "paths": {**_api_paths(channels), **page_paths(), **_machine_paths()},
         "webhooks": {name: _webhook(name) for name in EVENT_TYPES},
         "components": {
             "schemas": {
@@ -69,12 +74,12 @@ def _api_paths(channels: tuple[Channel, ...]) -> Json:
                 ],
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": body, _FORM: body},
+                    "content": {"application/json": body, FORM: body},
                 },
                 "responses": {
-                    "201": _json("Accepted", "Accepted"),
+                    "201": json_answer("Accepted", "Accepted"),
                     "204": {"description": "The form was empty: nothing is kept."},
-                    **_problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
+                    **problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
                 },
             }
         },
@@ -98,14 +103,14 @@ def _api_paths(channels: tuple[Channel, ...]) -> Json:
                                     "properties": {
                                         "customers": {
                                             "type": "array",
-                                            "items": _ref("Record"),
+                                            "items": ref("Record"),
                                         }
                                     },
                                 }
                             }
                         },
                     },
-                    **_problems(401, 422, 429, 503),
+                    **problems(401, 422, 429, 503),
                 },
             }
         },
@@ -114,82 +119,23 @@ def _api_paths(channels: tuple[Channel, ...]) -> Json:
                 "operationId": "getCustomer",
                 "summary": "One record as events carry it",
                 "security": _KEY,
-                "parameters": [_path("id")],
+                "parameters": [path_parameter("id")],
                 "responses": {
-                    "200": _json("Record", "The record"),
-                    **_problems(401, 404, 429, 503),
+                    "200": json_answer("Record", "The record"),
+                    **problems(401, 404, 429, 503),
                 },
             }
-        },
-    }
-
-
-def _page_paths() -> Json:
-    page = {"200": _html("The page"), **_page_problems(404, 429)}
-    return {
-        "/signup": {
-            "get": {
-                "operationId": "getSignupPage",
-                "summary": "The hosted signup page",
-                "parameters": [
-                    {
-                        "name": "site",
-                        "in": "query",
-                        "required": True,
-                        "schema": {"type": "string"},
-                    }
-                ],
-                "responses": {"200": _html("The page"), **_page_problems(404)},
-            },
-            "post": {
-                "operationId": "postSignupPage",
-                "summary": "What the hosted page sends",
-                "requestBody": {
-                    "required": True,
-                    "content": {_FORM: {"schema": {"type": "object"}}},
-                },
-                "responses": {
-                    "303": {"description": "Taken: on to the thanks"},
-                    "422": _html("The page again, with what is wrong"),
-                    **_page_problems(400, 403, 404, 409, 413, 429),
-                },
-            },
-        },
-        "/signup/thanks/{token}": {
-            "get": {
-                "operationId": "getThanks",
-                "summary": "The page after a signup",
-                "parameters": [_path("token")],
-                "responses": page,
-            }
-        },
-        "/p/{token}": {
-            "get": {
-                "operationId": "getPreferences",
-                "summary": "What one signup sent, masked",
-                "parameters": [_path("token")],
-                "responses": page,
-            },
-            "post": {
-                "operationId": "stopEverything",
-                "summary": "Withdraw all that this signup agreed to",
-                "parameters": [_path("token")],
-                "responses": {
-                    "303": {"description": "Stopped"},
-                    **_page_problems(403, 404, 413, 429),
-                },
-            },
         },
     }
 
 
 def _machine_paths() -> Json:
-    def get(operation: str, media: str, *problems: int, **more: Any) -> Json:
+    def get(operation: str, media: str, *refusals: int, **more: Any) -> Json:
         answer = {"description": "OK", "content": {media: {}}}
         return {
             "get": {
                 "operationId": operation,
-                "responses": {"200": answer, **_problems(*problems)},
+                "responses": {"200": answer, **problems(*refusals)},
                 **more,
             }
         }
@@ -204,8 +150,25 @@ def _machine_paths() -> Json:
         "/readyz": ready,
         "/metrics": get("metrics", "text/plain"),
         "/openapi.json": get("openapi", "application/json"),
+        "/.well-known/regulars": get(
+            "selfCheck",
+            "application/json",
+            404,
+            429,
+            parameters=[
+                {
+                    "name": "nonce",
+                    "in": "query",
+                    "description": "A question of this installation's own doctor.",
+                    "schema": {"type": "string"},
+                }
+            ],
+        ),
         "/schemas/{type}.json": get(
-            "schema", "application/schema+json", 404, parameters=[_path("type")]
+            "schema",
+            "application/schema+json",
+            404,
+            parameters=[path_parameter("type")],
         ),
     }
 
@@ -314,40 +277,4 @@ def _webhook(event_type: str) -> Json:
             "requestBody": {"required": True, "content": content},
             "responses": {"2XX": {"description": "Taken; anything else is retried."}},
         }
-    }
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(name: str, text: str) -> Json:
-    return {
-        "description": text,
-        "content": {"application/json": {"schema": _ref(name)}},
-    }
-
-
-def _html(text: str) -> Json:
-    return {"description": text, "content": {"text/html": {}}}
-
-
-def _problems(*statuses: int) -> Json:
-    content = {_PROBLEM: {"schema": _ref("Problem")}}
-    return {
-        str(status): {"description": "Refused", "content": content}
-        for status in statuses
-    }
-
-
-def _page_problems(*statuses: int) -> Json:
-    return {str(status): _html("A page that says why") for status in statuses}
-
-
-def _path(name: str) -> Json:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "minLength": 1},
     }

@@ -7,13 +7,11 @@ from flask import Blueprint, Response
 from regulars.check.gate import find_trouble
 from regulars.desk.openapi import openapi
 from regulars.tell.deliveries import backlog
+from regulars.tell.waiting import STALLED_S
 from regulars.values.instants import to_rfc3339
 from regulars.web.house import House
 from regulars.web.problems import ProblemError
 from regulars_webhooks.events import EVENT_TYPES, schema
-
-# A due delivery waits for a poll, not for minutes: by then no dispatcher is at work.
-STALLED_S = 300
 
 
 def ops_blueprint(house: House) -> Blueprint:

@@ -1,0 +1,88 @@
+"""What each endpoint has not been told yet: for the owner's page and the doctor."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select, text
+
+from regulars.keep.db import is_past
+from regulars.tell.deliveries import DeliveryState, delivery_table
+from regulars.tell.endpoints import Endpoint, list_endpoints
+
+# A due delivery waits for a poll, not for minutes: by then no dispatcher is at work.
+STALLED_S = 300
+
+_columns = delivery_table.c
+# Literal text, as the partial indexes have it: none of these reads the history.
+_IS_OPEN = _columns.next_at.is_not(None)
+_IS_STOPPED = text("state IN ('dead', 'held')")
+_IS_HELD = _columns.state == DeliveryState.HELD.value
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for one endpoint.
+
+    ``due`` of the ``open`` ones should have gone out by now, the others wait for their
+    next try; ``held`` ones go out when the endpoint is resumed, ``dead`` ones only by
+    hand. ``oldest_at`` is when the oldest that is open or held was made.
+    """
+
+    endpoint: Endpoint
+    due: int
+    open: int
+    held: int
+    dead: int
+    oldest_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many the endpoint has yet to be told, the given up ones left out."""
+        return self.open + self.held
+
+
+def list_waiting(connection: Connection, now: datetime) -> list[Waiting]:
+    """One row for each endpoint, oldest endpoint first; all zero where all is told."""
+    due = _counted(connection, is_past(_columns.next_at))
+    opened = _counted(connection, _IS_OPEN)
+    held = _counted(connection, _IS_STOPPED, _IS_HELD)
+    dead = _counted(connection, _IS_STOPPED, *_given_up())
+    nothing = (0, None)
+    return [
+        Waiting(
+            endpoint,
+            due=due.get(endpoint.id, nothing)[0],
+            open=opened.get(endpoint.id, nothing)[0],
+            held=held.get(endpoint.id, nothing)[0],
+            dead=dead.get(endpoint.id, nothing)[0],
+            oldest_at=min(
+                (
+                    found[endpoint.id][1]
+                    for found in (opened, held)
+                    if endpoint.id in found
+                ),
+                default=None,
+            ),
+        )
+        for endpoint in list_endpoints(connection, now)
+    ]
+
+
+def _given_up() -> tuple[Any, ...]:
+    # What was cancelled because its customer was erased is in order, and no failure.
+    error = _columns.last_error
+    return (
+        _columns.state == DeliveryState.DEAD.value,
+        or_(error.is_(None), error.not_like("cancelled:%")),
+    )
+
+
+def _counted(connection: Connection, *where: Any) -> dict[str, tuple[int, datetime]]:
+    """How many deliveries, and when the oldest was made, by endpoint."""
+    query: Select[Any] = (
+        select(_columns.endpoint_id, func.count(), func.min(_columns.created_at))
+        .where(*where)
+        .group_by(_columns.endpoint_id)
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
