@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 
 from regulars.app import open_shop, upgrade_schema
 from regulars.keep.db import metadata
+from regulars.keep.schema import UNFINISHED_COPY
 from regulars.settings import load_settings
 
 SECRET_KEY = "the-key-of-the-tests-on-postgresql-0123456789"
@@ -220,6 +221,7 @@ _EMPTY = "".join(
     [
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid();",
+        f"DROP TABLE IF EXISTS {UNFINISHED_COPY};",
         *(f"DELETE FROM {name};" for name in reversed(_TABLES)),
         *(f"INSERT INTO {name} TABLE seeds.{name};" for name in _TABLES),
         "ALTER SEQUENCE consent_sequence_seq RESTART;",

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # X's own limit on one call: https://docs.x.com/x-api/users/user-lookup-by-usernames
 _BATCH = 100
+# X bills each answer: a handle is one dispatcher's alone for longer than any call takes.
+_CLAIM = timedelta(minutes=2)
 
 
 class Recheck:
@@ -60,9 +62,10 @@ class Recheck:
             trouble = find_trouble(connection)
             if trouble and trouble.retry_at > now:
                 return 0
-            # One handle is enough to find out whether X is back; the rest follows.
-            pending = list_pending(connection, 1 if trouble else _BATCH, now=now)
-            due = [point for point in pending if _consents_to_it(connection, point)]
+            if not list_pending(connection, 1, now=now):
+                return 0
+        # One handle is enough to find out whether X is back; the rest follows.
+        pending, due = self._claim(1 if trouble else _BATCH, now)
         refused = [point for point in pending if point not in due]
         self._uncheck(refused, now)
         if not due:
@@ -75,6 +78,16 @@ class Recheck:
         return sum(
             self._settle(point, answers[Handle(point.value).key], now) for point in due
         )
+
+    def _claim(
+        self, limit: int, now: datetime
+    ) -> tuple[list[ContactRow], list[ContactRow]]:
+        """Handles that no other dispatcher asks for meanwhile, and those of them still consented to."""
+        with self._database.transaction() as connection:
+            pending = list_pending(connection, limit, now=now, to_claim=True)
+            postpone(connection, [point.id for point in pending], now + _CLAIM)
+            due = [point for point in pending if _consents_to_it(connection, point)]
+        return pending, due
 
     def _postpone(
         self, points: list[ContactRow], answers: Mapping[str, Answer], now: datetime

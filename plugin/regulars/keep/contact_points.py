@@ -239,25 +239,28 @@ def _columns(finding: Finding) -> dict[str, Any]:
 
 
 def list_pending(
-    connection: Connection, limit: int, *, now: datetime
+    connection: Connection, limit: int, *, now: datetime, to_claim: bool = False
 ) -> list[ContactRow]:
     """Contact points whose check is still to be made, *limit* at most, that may be tried at *now*.
+
+    *to_claim* locks them, but for those that another process is just claiming.
 
     Those that were never tried come first, the newest before all, then those whose
     last try is longest ago: one that fails each time cannot keep the others waiting.
     """
     columns = contact_point_table.c
-    return list(
-        connection.execute(
-            select(contact_point_table)
-            .where(
-                _IS_PENDING,
-                or_(columns.try_after.is_(None), columns.try_after <= now),
-            )
-            .order_by(columns.try_after.asc().nulls_first(), columns.id.desc())
-            .limit(limit)
+    query = (
+        select(contact_point_table)
+        .where(
+            _IS_PENDING,
+            or_(columns.try_after.is_(None), columns.try_after <= now),
         )
+        .order_by(columns.try_after.asc().nulls_first(), columns.id.desc())
+        .limit(limit)
     )
+    if to_claim:
+        query = query.with_for_update(skip_locked=True)
+    return list(connection.execute(query))
 
 
 def count_pending(connection: Connection) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from regulars.keep.contact_points import Sent, held_by
 from regulars.keep.customers import (
@@ -45,6 +45,7 @@ def match_customer(
     *external_id* must come with a secret key. The customer that is joined stays
     locked until the end of the transaction.
     """
+    _lock_addresses(connection, sent)
     match = _match(connection, sent, external_id)
     while match.customer_id is not None and not lock_customer(
         connection, match.customer_id
@@ -52,6 +53,20 @@ def match_customer(
         # Erased between our look and our lock.
         match = _match(connection, sent, external_id)
     return match
+
+
+def _lock_addresses(connection: Connection, sent: Sequence[Sent]) -> None:
+    """Keep everybody else who sends one of these addresses waiting until we have committed.
+
+    Else two first signups of one person at once, as a double press makes, would not see
+    each other and make two customers. On SQLite there is one writer anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    # In one order for all: nobody waits for one who waits for them.
+    for address in sorted(f"{it.address.kind}:{it.address.normalized}" for it in sent):
+        number = func.hashtextextended(address, 0)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def _match(
