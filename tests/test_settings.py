@@ -67,6 +67,8 @@ DEFAULTS: dict[str, Any] = {
     "x_api_url": "https://api.x.com",
     "x_timeout_s": 2.0,
     "x_retry_s": 5.0,
+    "x_daily_lookups": 1000,
+    "x_monthly_budget_usd": 10.0,
     "x_profile": "claimed",
     "endpoint_allow": (),
     "ca_bundle": "",

@@ -14,6 +14,7 @@ from regulars.ask.api import api_blueprint
 from regulars.ask.pages import pages_blueprint
 from regulars.check.gate import Gate
 from regulars.check.lookup import HandleLookup, NoLookup
+from regulars.check.usage import caps_of
 from regulars.check.x_api import XLookup
 from regulars.desk.customers import customers_blueprint
 from regulars.desk.metrics import metrics_blueprint
@@ -127,7 +128,13 @@ def _house(
         base_url=settings.base_url,
         secret_key=settings.secret_key,
     )
-    gate = Gate(lookup, database, retry_s=settings.x_retry_s, waiting=_WAITING_FOR_X)
+    gate = Gate(
+        lookup,
+        database,
+        retry_s=settings.x_retry_s,
+        waiting=_WAITING_FOR_X,
+        caps=caps_of(settings),
+    )
     book = WordingBook(database)
     desk = SignupDesk(
         database,

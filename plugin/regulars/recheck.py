@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from regulars.check.findings import finding_of
 from regulars.check.gate import Gate, find_trouble
-from regulars.check.lookup import Answer, Unavailable
+from regulars.check.lookup import BATCH_SIZE, Answer, Unavailable
 from regulars.keep.consents import consents_of, may_look_up
 from regulars.keep.contact_points import (
     ContactRow,
@@ -29,8 +29,6 @@ from regulars.values.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-# X's own limit on one call: https://docs.x.com/x-api/users/user-lookup-by-usernames
-_BATCH = 100
 # X bills each answer: a handle is one dispatcher's alone for longer than any call takes.
 _CLAIM = timedelta(minutes=2)
 
@@ -62,10 +60,11 @@ class Recheck:
             trouble = find_trouble(connection)
             if trouble and trouble.retry_at > now:
                 return 0
-            if not list_pending(connection, 1, now=now):
+            left = self._gate.usage(connection, now).users_left
+            if not left or not list_pending(connection, 1, now=now):
                 return 0
         # One handle is enough to find out whether X is back; the rest follows.
-        pending, due = self._claim(1 if trouble else _BATCH, now)
+        pending, due = self._claim(1 if trouble else min(BATCH_SIZE, left), now)
         refused = [point for point in pending if point not in due]
         self._uncheck(refused, now)
         if not due:

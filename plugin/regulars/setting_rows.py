@@ -36,6 +36,12 @@ def _whole(value: str) -> int:
     return int(value)
 
 
+def _dollars(value: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", value):
+        raise ValueError("must be an amount of dollars such as 10 or 2.50")
+    return float(value)
+
+
 def _seconds(value: str) -> float:
     try:
         seconds = float(value)
@@ -227,6 +233,18 @@ SETTINGS: tuple[Setting, ...] = (
         "5",
         _seconds,
         "First wait after trouble with X, in seconds; doubles per failed try to 15 minutes.",
+    ),
+    Setting(
+        "X_DAILY_LOOKUPS",
+        "1000",
+        _whole,
+        "Users that X may bill in a UTC day; beyond, handles wait.",
+    ),
+    Setting(
+        "X_MONTHLY_BUDGET_USD",
+        "10",
+        _dollars,
+        "What X may cost in a UTC month, at $0.010 a user returned.",
     ),
     Setting(
         "X_PROFILE",

@@ -13,6 +13,7 @@ from typing import Any
 
 from regulars.setting_rows import SETTINGS, absolute_path
 from regulars.values.contact import Channel
+from regulars_webhooks.addresses import check_url
 
 PREFIX = "REGULARS_"
 FILE_NAME = "regulars.env"
@@ -48,12 +49,24 @@ class Settings:
     x_api_url: str
     x_timeout_s: float
     x_retry_s: float
+    x_daily_lookups: int
+    x_monthly_budget_usd: float
     x_profile: str
     endpoint_allow: tuple[str, ...]
     ca_bundle: str
     allow_private_endpoints: bool
     names_database: bool
     """Whether the environment says where the database is, and not a default."""
+
+    def check_endpoint_url(self, url: str) -> None:
+        """Let an endpoint's *url* pass where these settings allow it.
+
+        Raises:
+            AddressRefused: nothing may be sent there.
+        """
+        check_url(
+            url, allow_private=self.allow_private_endpoints, allow=self.endpoint_allow
+        )
 
 
 def load_settings(
@@ -205,10 +218,12 @@ def _check_together(values: dict[str, Any], problems: list[str]) -> None:
     if values.get("database_url") and not key:
         problems.append(
             f"{PREFIX}SECRET_KEY is required when {PREFIX}DATABASE_URL is set: give at"
-            " least 32 random characters, the same for every process"
+            f" least {_MIN_SECRET_LENGTH} random characters, the same for every process"
         )
     if key and len(key) < _MIN_SECRET_LENGTH:
-        problems.append(f"{PREFIX}SECRET_KEY must have at least 32 characters")
+        problems.append(
+            f"{PREFIX}SECRET_KEY must have at least {_MIN_SECRET_LENGTH} characters"
+        )
     token = values.get("x_bearer_token", "")
     if values.get("x_mode") == "lookup" and not token:
         problems.append(

@@ -42,6 +42,8 @@ COMMANDS = [
     "customer export cus_x",
     "customer erase cus_x --yes --json",
     "handle check jack --json",
+    "owner password --stdin",
+    "backup never-written.tar --json",
 ]
 
 

@@ -19,16 +19,19 @@ from regulars.check.lookup import (
     Suspended,
     Unavailable,
 )
+from regulars.check.usage import Caps
 from regulars.values.handle import Handle
 
 ANA = Handle("ana")
-PROBLEMS = [reason for reason in Reason if reason is not Reason.BUSY]
+NOT_OF_X = {Reason.BUSY, Reason.BUDGET_SPENT}
+PROBLEMS = [reason for reason in Reason if reason not in NOT_OF_X]
+PLENTY = Caps(users_a_day=1000, usd_a_month=10.0)
 NO_TIMEOUTS = [reason for reason in PROBLEMS if reason is not Reason.TIMEOUT]
 
 
 def gate(shop: ShopUnderTest, lookup: HandleLookup, *, waiting: int = 4) -> Gate:
     """A gate as one process has it; its state is in the shop's database."""
-    return Gate(lookup, shop.house.database, retry_s=5.0, waiting=waiting)
+    return Gate(lookup, shop.house.database, retry_s=5.0, waiting=waiting, caps=PLENTY)
 
 
 def trouble(shop: ShopUnderTest) -> Trouble | None:

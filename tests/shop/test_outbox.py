@@ -22,8 +22,9 @@ from tests.shop.by_hand import (
 )
 from tests.shops import EMAIL, ShopUnderTest
 
-from regulars.tell.deliveries import attempt_table, backlog, delivery_table
+from regulars.tell.deliveries import attempt_table, delivery_table
 from regulars.tell.endpoints import endpoint_table
+from regulars.tell.waiting import backlog
 from regulars_webhooks.retry import Delivered, DeliveryResult, Disable, GiveUp, RetryAt
 
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Boolean, Column, Connection, Integer, String, Table, select
 
-from regulars.check.lookup import Answer, HandleLookup, Reason, Unavailable
+from regulars.check.lookup import Answer, Found, HandleLookup, Reason, Unavailable
+from regulars.check.usage import Caps, Usage, count_users, usage_at
 from regulars.keep.db import Database, Instant, metadata
 from regulars.values.handle import Handle
 
@@ -72,13 +73,24 @@ class Gate:
     """A ``HandleLookup`` that never lets a signup wait in vain."""
 
     def __init__(
-        self, lookup: HandleLookup, database: Database, *, retry_s: float, waiting: int
+        self,
+        lookup: HandleLookup,
+        database: Database,
+        *,
+        retry_s: float,
+        waiting: int,
+        caps: Caps,
     ) -> None:
         """At most *waiting* callers wait for X at once; *retry_s* is the first wait after trouble."""
         self._lookup = lookup
+        self._caps = caps
         self._database = database
         self._retry = timedelta(seconds=retry_s)
         self._places = threading.BoundedSemaphore(waiting)
+
+    def usage(self, connection: Connection, now: datetime) -> Usage:
+        """What X has billed, beside what the shop is ready to pay for."""
+        return usage_at(connection, self._caps, now)
 
     def look_up(
         self, handles: Sequence[Handle], *, timeout_s: float, now: datetime
@@ -86,8 +98,11 @@ class Gate:
         """As the port says; ``Unavailable`` at once while the gate is closed or all places are taken."""
         with self._database.reading() as connection:
             trouble = find_trouble(connection)
+            usage = self.usage(connection, now)
         if trouble and trouble.is_closed:
             return _all(handles, Unavailable(trouble.reason, trouble.retry_at))
+        if usage.users_left < len(handles):
+            return _all(handles, _spent(usage, now))
         if not self._places.acquire(blocking=False):
             return _all(handles, Unavailable(Reason.BUSY, None))
         try:
@@ -100,7 +115,14 @@ class Gate:
     def probe(
         self, handles: Sequence[Handle], *, timeout_s: float, now: datetime
     ) -> Mapping[str, Answer]:
-        """The answers of X, closed gate or not: one success opens it for everybody."""
+        """The answers of X, closed gate or not: one success opens it for everybody.
+
+        What the shop does not want to pay for is not asked here either.
+        """
+        with self._database.reading() as connection:
+            usage = self.usage(connection, now)
+        if usage.users_left < len(handles):
+            return _all(handles, _spent(usage, now))
         answers = self._lookup.look_up(handles, timeout_s=timeout_s, now=now)
         self._learn(answers.values(), now, is_probe=True)
         return answers
@@ -109,6 +131,8 @@ class Gate:
         self, answers: Iterable[Answer], now: datetime, *, is_probe: bool
     ) -> None:
         answers = list(answers)
+        billed = sum(isinstance(answer, Found) for answer in answers)
+        count_users(self._database, billed, now)
         troubles = [answer for answer in answers if isinstance(answer, Unavailable)]
         with self._database.reading() as connection:
             known = find_trouble(connection)
@@ -169,6 +193,10 @@ def _set(connection: Connection, **values: object) -> None:
     connection.execute(
         gate_table.update().where(gate_table.c.provider == _PROVIDER).values(**values)
     )
+
+
+def _spent(usage: Usage, now: datetime) -> Answer:
+    return Unavailable(Reason.BUDGET_SPENT, usage.free_again_at(now))
 
 
 def _all(handles: Sequence[Handle], answer: Answer) -> dict[str, Answer]:

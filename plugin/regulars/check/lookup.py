@@ -9,6 +9,9 @@ from typing import Protocol
 from regulars.values.handle import Handle
 from regulars.values.verdict import Verdict
 
+# X's own limit on one call: https://docs.x.com/x-api/users/lookup/introduction
+BATCH_SIZE = 100
+
 
 class Reason(StrEnum):
     """Why X could not be asked, or was asked in vain. The values are stable codes."""
@@ -24,6 +27,8 @@ class Reason(StrEnum):
     UNEXPECTED = "unexpected"
     BUSY = "busy"
     """Too many threads wait for X already; X itself was not asked."""
+    BUDGET_SPENT = "budget_spent"
+    """What the shop is ready to pay X for is used up; X itself was not asked."""
 
     @property
     def needs_operator(self) -> bool:

@@ -43,6 +43,10 @@ _REMEDIES = {
         "X answered in a way that we do not understand.",
         "If it lasts, see whether REGULARS_X_API_URL is right and a newer release is out.",
     ),
+    Reason.BUDGET_SPENT: Remedy(
+        "What the shop lets X cost is used up.",
+        "Raise REGULARS_X_DAILY_LOOKUPS or REGULARS_X_MONTHLY_BUDGET_USD, or wait.",
+    ),
     Reason.BUSY: Remedy("More look-ups are waiting for X than may wait.", _WAIT),
 }
 

@@ -13,15 +13,19 @@ import requests
 import tweepy
 import urllib3
 
-from regulars.check.lookup import Answer, NotAsked, Reason, Unavailable
+from regulars.check.lookup import (
+    BATCH_SIZE,
+    Answer,
+    NotAsked,
+    Reason,
+    Unavailable,
+)
 from regulars.check.x_answers import Heard, Shape, read_answers, shape_of
 from regulars.check.x_line import Line
 from regulars.values.handle import Handle
 
 log = logging.getLogger(__name__)
 
-# https://docs.x.com/x-api/users/lookup/introduction
-BATCH_SIZE = 100
 # `Handle` promises as much; but tweepy puts a handle into the path as it is, where
 # "name?x=y" or "../x" would be another request, so the promise is not taken on trust.
 _ASKABLE = re.compile("[A-Za-z0-9_]{1,15}")

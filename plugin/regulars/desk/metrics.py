@@ -14,9 +14,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from regulars.check.gate import find_trouble
+from regulars.check.usage import Usage
 from regulars.keep.contact_points import count_pending
-from regulars.tell.deliveries import backlog, count_by_state
 from regulars.tell.endpoints import list_endpoints
+from regulars.tell.waiting import backlog, count_by_state
 from regulars.web.house import House
 
 
@@ -45,7 +46,7 @@ class _State(Collector):
         with self._house.database.reading() as connection:
             yield from _queue(connection, now)
             yield from _endpoints(connection, now)
-            yield from _x(connection, now)
+            yield from _x(connection, self._house.gate.usage(connection, now), now)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Nothing beforehand: registering must not ask the database."""
@@ -83,7 +84,24 @@ def _endpoints(connection: Connection, now: datetime) -> Iterator[GaugeMetricFam
     yield active
 
 
-def _x(connection: Connection, now: datetime) -> Iterator[GaugeMetricFamily]:
+def _x(
+    connection: Connection, usage: Usage, now: datetime
+) -> Iterator[GaugeMetricFamily]:
+    yield _gauge(
+        "regulars_x_users_billed_today",
+        "Users that X has billed in this UTC day.",
+        usage.users_today,
+    )
+    yield _gauge(
+        "regulars_x_usd_this_month",
+        "What X has billed in this UTC month, in US dollars.",
+        usage.usd_this_month,
+    )
+    yield _gauge(
+        "regulars_x_share_of_caps",
+        "How much of the fuller cap on look-ups is used; at 1 handles wait.",
+        usage.share,
+    )
     yield _gauge(
         "regulars_handles_pending",
         "Handles whose check is still to be made.",

@@ -6,8 +6,7 @@ from flask import Blueprint, Response
 
 from regulars.check.gate import find_trouble
 from regulars.desk.openapi import openapi
-from regulars.tell.deliveries import backlog
-from regulars.tell.waiting import STALLED_S
+from regulars.tell.waiting import STALLED_S, backlog
 from regulars.values.instants import to_rfc3339
 from regulars.web.house import House
 from regulars.web.problems import ProblemError
@@ -28,6 +27,7 @@ def ops_blueprint(house: House) -> Blueprint:
         with house.database.reading() as connection:
             waiting = backlog(connection)
             trouble = find_trouble(connection)
+            usage = house.gate.usage(connection, now)
         is_stalled = waiting.age_s(now) > STALLED_S
         state = {
             "status": "stalled" if is_stalled else "ready",
@@ -37,6 +37,9 @@ def ops_blueprint(house: House) -> Blueprint:
             },
             "x": {
                 "mode": house.settings.x_mode,
+                "users_billed_today": usage.users_today,
+                "usd_this_month": round(usage.usd_this_month, 2),
+                "share_of_caps": round(usage.share, 3),
                 "trouble": None
                 if trouble is None
                 else {

@@ -25,8 +25,7 @@ from regulars.keep.owner import find_owner
 from regulars.keep.recent_signups import count_arrivals, list_arrivals
 from regulars.keep.signups import find_signup
 from regulars.keep.sites import list_sites
-from regulars.tell.deliveries import backlog
-from regulars.tell.waiting import list_waiting
+from regulars.tell.waiting import backlog, list_waiting
 from regulars.web.foreign_posts import refuse_foreign_posts
 from regulars.web.house import House
 from regulars.web.problems import ProblemError

@@ -7,7 +7,6 @@ from itertools import groupby
 from urllib.parse import urlencode
 
 from regulars.desk.owner_words import (
-    CHANNEL_NAMES,
     DELIVERY_NAMES,
     KIND_NAMES,
     PURPOSE_NAMES,
@@ -77,7 +76,7 @@ def _person(arrival: Arrival, sites: Mapping[str, str]) -> PersonRow:
         name=name_of(customer.given_name, customer.family_name),
         time=f"{signup.created_at:%H:%M}",
         place=_place(signup, sites),
-        channel=CHANNEL_NAMES[preferred] if preferred else None,
+        channel=CHANNELS[preferred].label if preferred else None,
         address=_masked(point)
         if point is not None and point is not x_account
         else None,
@@ -180,7 +179,7 @@ def _channels(channels: Json, points: Mapping[str, Json]) -> Iterable[ChannelCar
         if point is None:
             continue
         yield ChannelCard(
-            name=CHANNEL_NAMES[name],
+            name=CHANNELS[Channel(name)].label,
             rank=row["rank"],
             address=_shown(point),
             way=DELIVERY_NAMES[row["delivery"]],

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 from regulars.check.gate import Trouble
 from regulars.check.remedies import remedy_for
 from regulars.desk.owner_words import age_words
-from regulars.tell.deliveries import Backlog
 from regulars.tell.endpoints import EndpointState
-from regulars.tell.waiting import STALLED_S, Waiting
+from regulars.tell.waiting import STALLED_S, Backlog, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +89,15 @@ def deliveries_line(
 ) -> StateLine:
     """Whether the shop's systems know what they should: the worst that is the case."""
     total = sum(one.total for one in waiting)
-    stopped = {
-        state: [one for one in waiting if one.endpoint.state is state]
-        for state in EndpointState
-    }
+    states = {one.endpoint.state for one in waiting}
     if not waiting:
         level, text = "warning", "None of your systems is told about sign-ups yet"
-    elif stopped[EndpointState.DISABLED]:
+    elif EndpointState.DISABLED in states:
         level, text = "problem", "One of your systems takes no updates any more"
     elif backlog.age_s(now) > STALLED_S:
         level = "problem"
         text = f"Nothing goes out: {_updates(total)} to be delivered"
-    elif stopped[EndpointState.PAUSED]:
+    elif EndpointState.PAUSED in states:
         level, text = "warning", "One of your systems is paused"
     elif total:
         level, text = "warning", f"{_updates(total)} still to be delivered"

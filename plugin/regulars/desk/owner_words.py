@@ -5,19 +5,9 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from regulars.values.contact import Channel, Kind, Purpose
+from regulars.values.contact import Kind, Purpose
 from regulars.values.verdict import Verdict
 
-CHANNEL_NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        Channel.X: "X",
-        Channel.EMAIL: "E-mail",
-        Channel.SMS: "Text message",
-        Channel.PHONE: "Phone call",
-        Channel.WHATSAPP: "WhatsApp",
-        Channel.FACEBOOK: "Facebook",
-    }
-)
 KIND_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
         Kind.X_ACCOUNT: "X handle",

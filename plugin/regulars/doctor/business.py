@@ -8,17 +8,17 @@ from sqlalchemy import Connection
 from regulars.check.gate import Gate, find_trouble
 from regulars.check.lookup import Found, NotAsked, Reason, Unavailable
 from regulars.check.remedies import remedy_for
+from regulars.check.usage import Usage, caps_of, usage_at
 from regulars.doctor.findings import Finding, fine, problem, warning
 from regulars.keep.contact_points import count_pending
 from regulars.keep.sites import list_keys, list_sites
 from regulars.settings import Settings
-from regulars.tell.deliveries import backlog
 from regulars.tell.endpoints import Endpoint, EndpointState
-from regulars.tell.waiting import STALLED_S, Waiting, list_waiting
+from regulars.tell.waiting import STALLED_S, Waiting, backlog, list_waiting
 from regulars.values.handle import parse_handle
-from regulars_webhooks.addresses import check_url
 from regulars_webhooks.errors import AddressRefused
 
+_NEARLY_SPENT = 0.8
 # X's own account: it is there as long as X is.
 _SOMEBODY = "X"
 
@@ -51,7 +51,9 @@ def check_sites(connection: Connection) -> Iterator[Finding]:
         )
 
 
-def check_x(connection: Connection, settings: Settings) -> Iterator[Finding]:
+def check_x(
+    connection: Connection, settings: Settings, now: datetime
+) -> Iterator[Finding]:
     """Whether handles are checked, as far as can be seen without asking X."""
     if settings.x_mode == "off":
         yield fine("x.off", "Handles are not checked, as REGULARS_X_MODE says.")
@@ -63,11 +65,27 @@ def check_x(connection: Connection, settings: Settings) -> Iterator[Finding]:
             "Set REGULARS_X_BEARER_TOKEN to have them checked with X.",
         )
         return
+    yield _money(usage_at(connection, caps_of(settings), now))
     trouble = find_trouble(connection)
     if trouble is None:
         yield fine("x.no_trouble", "X gave no trouble at the last look-up.")
     else:
         yield _trouble(trouble.reason, count_pending(connection))
+
+
+def _money(usage: Usage) -> Finding:
+    """What X has cost, and whether a cap is near: at four fifths there is time to raise it."""
+    caps = usage.caps
+    told = (
+        f"X billed {usage.users_today} users today (cap {caps.users_a_day}) and"
+        f" ${usage.usd_this_month:.2f} this month (cap ${caps.usd_a_month:.2f})."
+    )
+    advice = "Raise REGULARS_X_DAILY_LOOKUPS or REGULARS_X_MONTHLY_BUDGET_USD, or let handles wait."
+    if not usage.users_left:
+        return problem("x.budget_spent", told, advice)
+    if usage.share >= _NEARLY_SPENT:
+        return warning("x.budget_nearly_spent", told, advice)
+    return fine("x.budget", told)
 
 
 def ask_x(gate: Gate, settings: Settings, now: datetime) -> Finding:
@@ -169,11 +187,7 @@ def _check_endpoint(
 
 def _refusal(endpoint: Endpoint, settings: Settings) -> str | None:
     try:
-        check_url(
-            endpoint.url,
-            allow_private=settings.allow_private_endpoints,
-            allow=settings.endpoint_allow,
-        )
+        settings.check_endpoint_url(endpoint.url)
     except AddressRefused as error:
         return str(error)
     return None

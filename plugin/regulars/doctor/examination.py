@@ -1,7 +1,6 @@
 """The examination: everything that can be looked at from inside, in one list."""
 
 from datetime import datetime
-from pathlib import Path
 
 from regulars.check.gate import Gate
 from regulars.doctor.business import (
@@ -15,6 +14,7 @@ from regulars.doctor.findings import Finding, Severity
 from regulars.doctor.records import check_database, check_schema
 from regulars.doctor.surroundings import check_folder, check_settings
 from regulars.keep.db import Database
+from regulars.keep.journal import journal_folder
 from regulars.settings import Settings
 
 
@@ -26,7 +26,8 @@ def examine(
     Where there is no database to look into, what would be in it is not looked at.
     """
     findings = [*check_settings(settings)]
-    findings += check_folder(settings, _folder(settings, database))
+    # What must not be lost is beside the SQLite file, or else in the data folder.
+    findings += check_folder(settings, journal_folder(database, settings.data_dir))
     schema = check_schema(database)
     findings.append(schema)
     if schema.severity is Severity.PROBLEM:
@@ -35,17 +36,9 @@ def examine(
     with database.reading() as connection:
         findings += check_sites(connection)
         if ask is None:
-            findings += check_x(connection, settings)
+            findings += check_x(connection, settings, now)
         findings.append(check_dispatcher(connection, now))
         findings += check_endpoints(connection, settings, now)
     if ask is not None:
         findings.append(ask_x(ask, settings, now))
     return findings
-
-
-def _folder(settings: Settings, database: Database) -> Path:
-    """Where what must not be lost is: the SQLite file's folder, else the data folder."""
-    file = database.engine.url.database
-    if database.is_sqlite and file:
-        return Path(file).resolve().parent
-    return settings.data_dir
