@@ -1,5 +1,6 @@
 """The wiring: the only place where the parts of a process are put together."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from regulars.desk.ops import ops_blueprint
 from regulars.desk.owner import owner_blueprint
 from regulars.desk.owner_session import configure_sessions
 from regulars.desk.self_check import self_check_blueprint
-from regulars.keep.copies import keep_safety_copy
+from regulars.keep.copies import keep_safety_copy, new_private_file
 from regulars.keep.db import Database, db, engine_options
 from regulars.keep.record import Recorder
 from regulars.keep.schema import (
@@ -166,12 +167,24 @@ def upgrade_schema(shop: Shop, *, copy_first: bool = True) -> Path | None:
     if state is SchemaState.OTHER and not knows_revision(revision_of(engine) or ""):
         raise LaterDatabase
     copy = None
-    is_file = shop.house.database.is_sqlite
-    if copy_first and is_file and state is SchemaState.OTHER:
-        copy = keep_safety_copy(Path(str(engine.url.database)), newest_revision())
+    file = shop.house.database.file
+    if file and state is SchemaState.MISSING:
+        _make_private(file)
+    if copy_first and file and state is SchemaState.OTHER:
+        copy = keep_safety_copy(file, newest_revision())
     with shop.app.app_context():
         upgrade(directory=str(MIGRATIONS))
     return copy
+
+
+def _make_private(file: Path) -> None:
+    """Make the database *file*, which its owner alone may read: SQLite would ask the umask.
+
+    Its log beside it gets the same mode from it.
+    """
+    # What is there, or cannot be made, is SQLite's to judge.
+    with contextlib.suppress(OSError), new_private_file(file):
+        pass
 
 
 def make_transport(settings: Settings) -> Transport:

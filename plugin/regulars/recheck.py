@@ -19,7 +19,12 @@ from regulars.keep.contact_points import (
     postpone,
     record_finding,
 )
-from regulars.keep.customers import change_customer, find_customer, lock_customer
+from regulars.keep.customers import (
+    change_customer,
+    find_customer,
+    lock_customer,
+    united_duplicates,
+)
 from regulars.keep.db import Database
 from regulars.keep.record import Recorder
 from regulars.tell.publishing import publish
@@ -135,7 +140,7 @@ class Recheck:
                 connection,
                 point.customer_id,
                 now,
-                possible_duplicates=list(dict.fromkeys([*duplicates, *others])),
+                possible_duplicates=united_duplicates(duplicates, others),
             )
             after = self._recorder.record(connection, point.customer_id)
             if after is not None:

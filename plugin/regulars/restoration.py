@@ -23,9 +23,9 @@ from regulars.keep.db import Database
 from regulars.keep.journal import journal_text, read_journal, write_journal
 from regulars.keep.replaced import Remembered
 from regulars.keep.suppressions import add_suppressions
+from regulars.tell.deliveries import put_back_undelivered
 from regulars.tell.events import newest_event_at
 from regulars.tell.publishing import publish_erasure
-from regulars.tell.returned import put_back_undelivered
 
 # Versions are 32 bits wide: one a second from here reaches to 2094.
 _VERSIONS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -69,25 +69,24 @@ class Accepted:
     version: int
     preferred_channel: str | None
 
-    def public_json(self) -> Json:
-        """The answer that is of one form whoever the person is."""
+    def told(self, *, has_secret_key: bool) -> Json:
+        """The answer, of one form whoever the person is; to the shop's own server with the customer."""
         handle = None
         if self.handle is not None and self.verdict is not None:
             handle = {"value": self.handle, "verdict": self.verdict.value}
-        return {
+        told = {
             "id": self.signup_id,
             "handle": handle,
             "preferences_url": self.preferences_url,
         }
-
-    def full_json(self) -> Json:
-        """The answer to the shop's own server."""
+        if not has_secret_key:
+            return told
         customer = {
             "id": self.customer_id,
             "version": self.version,
             "preferred_channel": self.preferred_channel,
         }
-        return {**self.public_json(), "customer": customer}
+        return {**told, "customer": customer}
 
 
 class SignupDesk:
@@ -147,11 +146,7 @@ class SignupDesk:
         with self._database.transaction() as connection:
             accepted = self._write(connection, submission, sent, now)
             if claim is not None:
-                told = (
-                    accepted.full_json()
-                    if submission.has_secret_key
-                    else accepted.public_json()
-                )
+                told = accepted.told(has_secret_key=submission.has_secret_key)
                 kept = idempotency.answer_under(
                     connection, claim, accepted.signup_id, told
                 )
@@ -200,16 +195,14 @@ class SignupDesk:
         answer = submission.answer
         match = match_customer(connection, sent, external_id=answer.external_id)
         before = None
-        if match.customer_id is None:
-            customer_id = add_customer(
-                connection,
-                external_id=answer.external_id,
-                possible_duplicates=match.possible_duplicates,
-                now=now,
-            )
-        else:
-            customer_id = match.customer_id
-            before = self._recorder.record(connection, customer_id)
+        if match.customer_id is not None:
+            before = self._recorder.record(connection, match.customer_id)
+        customer_id = match.customer_id or add_customer(
+            connection,
+            external_id=answer.external_id,
+            possible_duplicates=match.possible_duplicates,
+            now=now,
+        )
         held = consents_of(connection, customer_id)
         point_ids = put_addresses(connection, customer_id, match, sent, held, now)
         signup_id = new_id("sgn", now)
@@ -217,6 +210,7 @@ class SignupDesk:
         consents = self._consents(submission, match.trust, held)
         add_consents(connection, customer_id, signup_id, consents, now)
         token = preferences_token(self._secret_key, signup_id)
+        x_account = _x_account(sent)
         add_signup(
             connection,
             signup_id=signup_id,
@@ -231,13 +225,14 @@ class SignupDesk:
             order_verified=submission.is_order_verified,
             page_url=submission.page_url,
             device_id=submission.device_id,
-            **_told(sent),
+            handle=x_account.address.value if x_account else None,
+            verdict=x_account.finding.verdict if x_account else None,
         )
         after = self._recorder.record(connection, customer_id)
         if after is None:
             raise LookupError(customer_id)
         publish(connection, before, after, now)
-        return self._accepted(signup_id, token, sent, after["customer"])
+        return self._accepted(signup_id, token, x_account, after["customer"])
 
     def _consents(
         self,
@@ -270,11 +265,8 @@ class SignupDesk:
         return consents
 
     def _accepted(
-        self, signup_id: str, token: str, sent: Sequence[Sent], customer: Json
+        self, signup_id: str, token: str, x_account: Sent | None, customer: Json
     ) -> Accepted:
-        x_account = next(
-            (item for item in sent if item.address.kind is Kind.X_ACCOUNT), None
-        )
         return Accepted(
             signup_id=signup_id,
             handle=x_account.address.value if x_account else None,
@@ -286,12 +278,5 @@ class SignupDesk:
         )
 
 
-def _told(sent: Sequence[Sent]) -> dict[str, str | None]:
-    """What the answer says of the handle."""
-    for item in sent:
-        if item.finding.verdict is not None:
-            return {
-                "handle": item.address.value,
-                "verdict": item.finding.verdict.value,
-            }
-    return {}
+def _x_account(sent: Sequence[Sent]) -> Sent | None:
+    return next((item for item in sent if item.address.kind is Kind.X_ACCOUNT), None)

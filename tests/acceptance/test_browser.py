@@ -23,7 +23,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import LOOPBACK, Receiver, Shop, eventually
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.running import LOOPBACK, Shop, eventually
 from tests.conftest import need
 from tests.shops import BEARER
 

@@ -11,7 +11,8 @@ from http.client import HTTPException
 
 import pytest
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import OK, SILENT, Receiver, Shop, eventually, is_running
+from tests.acceptance.receiver import OK, SILENT, Receiver
+from tests.acceptance.running import Shop, eventually, is_running
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from examples.fake_x import FakeX
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import (
+from tests.acceptance.receiver import (
     DRIP,
     GARBAGE,
     OK,
@@ -20,9 +20,8 @@ from tests.acceptance.running import (
     Plan,
     Received,
     Receiver,
-    Shop,
-    eventually,
 )
+from tests.acceptance.running import Shop, eventually
 from tests.shops import BEARER
 
 from regulars.tell.endpoints import Recipient

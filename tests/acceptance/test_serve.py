@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.conftest import MakeShop
+from tests.acceptance.receiver import OK, SILENT, Receiver
 from tests.acceptance.running import (
     LOOPBACK,
-    OK,
-    SILENT,
-    Receiver,
     Service,
     Shop,
     call,
@@ -81,7 +79,11 @@ def test_killed_main_process_takes_its_children_along(shop: Shop) -> None:
         what="the children are gone",
     )
     assert time.monotonic() - killed_at < GONE_WITHIN_S
-    assert not is_listened_on(service.port)
+    eventually(
+        lambda: not is_listened_on(service.port),
+        within_s=GONE_WITHIN_S,
+        what="the port is free",
+    )
 
 
 def test_port_just_left_is_taken_again_at_once(shop: Shop) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import Receiver, Service, Shop, eventually
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.running import Service, Shop, eventually
 
 SIGNUPS = 60
 

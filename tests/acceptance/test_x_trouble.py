@@ -27,7 +27,8 @@ from examples.fake_x_samples import (
     Answer as XAnswer,
 )
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import Answer, Received, Receiver, Shop, eventually
+from tests.acceptance.receiver import Received, Receiver
+from tests.acceptance.running import Answer, Shop, eventually
 from tests.shops import BEARER
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,6 @@ from werkzeug.datastructures import MultiDict
 from wtforms import Form, StringField
 
 from regulars.ask.fields import (
-    FieldProblem,
     Offer,
     RegularsFields,
     SignupForm,
@@ -435,8 +434,3 @@ def test_a_shops_own_form_renders_labelled_inputs():
     assert 'value="x"' not in radios
     assert " checked" not in radios
     assert 'type="hidden"' in str(form.consent_x_link(value=KEY))
-
-
-def test_problem_is_a_plain_value():
-    """Problems compare by what they say."""
-    assert FieldProblem("a", "b", "c") == FieldProblem("a", "b", "c")

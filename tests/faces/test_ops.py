@@ -12,6 +12,12 @@ from regulars.tell.deliveries import hold_endpoint
 from regulars.tell.endpoints import EndpointState
 from regulars_webhooks.events import EVENT_TYPES, schema
 
+NOTHING_BILLED = {
+    "users_billed_today": 0,
+    "usd_this_month": 0.0,
+    "share_of_caps": 0.0,
+}
+
 
 def ready(shop: ShopUnderTest) -> dict[str, Any]:
     answer = shop.client.get("/readyz")
@@ -35,7 +41,7 @@ def test_a_quiet_shop_is_ready(shop: ShopUnderTest) -> None:
     assert ready(shop) == {
         "status": "ready",
         "queue": {"due": 0, "oldest_due_s": 0.0},
-        "x": {"mode": "lookup", "trouble": None},
+        "x": {"mode": "lookup", **NOTHING_BILLED, "trouble": None},
     }
 
 
@@ -105,7 +111,11 @@ def test_trouble_that_is_over_is_gone(shop: ShopUnderTest, lookup: FakeLookup) -
 def test_the_mode_is_named(open_under_test: Any, mode: str) -> None:
     """Where X is not asked, that is what readiness says."""
     shop = open_under_test(X_MODE=mode)
-    assert ready(shop)["x"] == {"mode": mode, "trouble": None}
+    assert ready(shop)["x"] == {
+        "mode": mode,
+        **NOTHING_BILLED,
+        "trouble": None,
+    }
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)

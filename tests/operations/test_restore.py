@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.conftest import MakeShop
-from tests.acceptance.running import Plan, Receiver
+from tests.acceptance.receiver import Plan, Receiver
 from tests.operations.conftest import Place
 
 from regulars.keep.in_use import working_on

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, select, text
-from tests.acceptance.running import Receiver
+from tests.acceptance.receiver import Receiver
 from tests.postgres.lived import contents, fill
 from tests.shop.by_hand import (
     change,

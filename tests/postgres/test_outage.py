@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from tests.acceptance.running import Receiver, eventually
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.running import eventually
 from tests.fakes import FakeLookup
 from tests.postgres.conftest import OpenAt
 from tests.postgres.proxy import Line

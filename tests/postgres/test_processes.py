@@ -7,7 +7,8 @@ from threading import Barrier
 
 import pytest
 from sqlalchemy import select
-from tests.acceptance.running import Receiver, Service, Shop, eventually
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.running import Service, Shop, eventually
 
 from regulars.tell.deliveries import delivery_table
 from regulars.tell.events import event_table

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Table, func, select
-from tests.shops import BEARER, ShopUnderTest
+from tests.shops import BEARER, EMAIL, ShopUnderTest
 
 from regulars.app import open_shop
 from regulars.check.lookup import HandleLookup, NoLookup
@@ -107,6 +107,12 @@ def recheck(shop: ShopUnderTest) -> int:
         x_profile=house.settings.x_profile,
     )
     return turn.run_due(shop.clock())
+
+
+def sign_up(shop: ShopUnderTest, times: int = 1) -> None:
+    """The same person signs up by e-mail, *times* times."""
+    for _ in range(times):
+        assert shop.sign_up(contact_email=EMAIL).status_code == 201
 
 
 def claim_due(shop: ShopUnderTest, limit: int = 100) -> list[Claimed]:

@@ -18,25 +18,15 @@ from tests.shop.by_hand import (
     retry,
     rows,
     settle_as,
+    sign_up,
     states,
 )
-from tests.shops import EMAIL, ShopUnderTest
+from tests.shops import ShopUnderTest
 
 from regulars.tell.deliveries import attempt_table, delivery_table
 from regulars.tell.endpoints import endpoint_table
 from regulars.tell.waiting import backlog
 from regulars_webhooks.retry import Delivered, DeliveryResult, Disable, GiveUp, RetryAt
-
-
-@pytest.fixture
-def endpoint(shop: ShopUnderTest) -> str:
-    """The id of the shop's one endpoint."""
-    return shop.add_endpoint()[0]
-
-
-def sign_up(shop: ShopUnderTest, times: int = 1) -> None:
-    for _ in range(times):
-        assert shop.sign_up(contact_email=EMAIL).status_code == 201
 
 
 def seconds_until_due(shop: ShopUnderTest) -> float:

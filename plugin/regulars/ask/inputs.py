@@ -5,7 +5,7 @@ Where a form stands in a signature it is one that has `regulars_offer` and
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,6 @@ MAX_ITEMS = 20
 MAX_CHANNELS = 12
 
 NO_CONTACT_LABEL = "Please don\N{RIGHT SINGLE QUOTATION MARK}t contact me"
-CHANNEL_LABELS: Mapping[Channel, str] = {
-    Channel.X: "X",
-    Channel.EMAIL: "E-mail",
-    Channel.SMS: "Text message",
-    Channel.PHONE: "Phone call",
-    Channel.WHATSAPP: "WhatsApp",
-    Channel.FACEBOOK: "Facebook",
-}
 
 # White space that ends a line or jumps in it; the other controls are no text at all.
 _NOT_ONE_LINE = re.compile("[\t\n\v\f\r\u2028\u2029]")
@@ -188,7 +180,7 @@ class RankedChannels(Lines):
         """The rows in the order offered; the last one declines."""
         rows = [
             ChannelOption(
-                c.value, CHANNEL_LABELS[c], f"{self.id}-{c.value}", c.value in self.data
+                c.value, CHANNELS[c].label, f"{self.id}-{c.value}", c.value in self.data
             )
             for c in self._offered
         ]
@@ -205,7 +197,7 @@ class RankedChannels(Lines):
         """Refuse too many channels, and any that this form does not offer."""
         super().pre_validate(form)
         if len(self.chosen) < len(self.data):
-            offered = ", ".join(CHANNEL_LABELS[c] for c in self._offered)
+            offered = ", ".join(CHANNELS[c].label for c in self._offered)
             raise refuse(form, FormCode.CONTACT_CHANNEL_UNKNOWN, offered=offered)
 
 

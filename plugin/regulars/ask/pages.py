@@ -2,13 +2,14 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from regulars.ask.fields import SignupForm
+from regulars.ask.fields import SignupForm, SubmittedData
 from regulars.ask.links import link_urls
 from regulars.ask.preferences_page import PreferencesPage
 from regulars.ask.submissions import (
@@ -78,7 +79,7 @@ def pages_blueprint(house: House) -> Blueprint:
 class _SignupPage:
     """``/signup`` and the page after it."""
 
-    def __init__(self, house: House, page: Any) -> None:
+    def __init__(self, house: House, page: Callable[..., str]) -> None:
         self._house = house
         self._page = page
 
@@ -135,14 +136,13 @@ class _SignupPage:
             signup = find_by_token(connection, token)
         if signup is None:
             raise ProblemError(404, "There is nothing behind this link any more.")
-        rendered: str = self._page(
+        return self._page(
             "thanks.html",
             handle=signup.handle,
             verdict=signup.verdict,
             show_follow=Channel.X.value in signup.channels,
             preferences_url=url_for("pages.get_preferences", token=token),
         )
-        return rendered
 
     def _site(self, publishable_key: str) -> Site:
         with self._house.database.reading() as connection:
@@ -164,14 +164,14 @@ class _SignupPage:
             log.info("order link refused", extra={"code": refused.code.value})
             return None
 
-    def _form(self, fields: Any) -> SignupForm:
+    def _form(self, fields: SubmittedData | None) -> SignupForm:
         return read_form(
             self._house, fields, has_secret_key=False, default_surface="signup_page"
         )
 
     def _render(self, site: Site, form: SignupForm, token: str) -> str:
         order_id = self._signed_order(site, token)
-        rendered: str = self._page(
+        return self._page(
             "signup.html",
             invite_text=self._house.settings.invite_text,
             site=site.publishable_key,
@@ -186,4 +186,3 @@ class _SignupPage:
             js_url=url_for("pages.static", filename="signup.js"),
             action_url=url_for("pages.post_signup"),
         )
-        return rendered

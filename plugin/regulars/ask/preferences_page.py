@@ -1,14 +1,13 @@
 """``/p/<token>``: what one signup sent, masked, and the press that stops everything."""
 
-from typing import Any
+from collections.abc import Callable
 
 from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from regulars import preferences
-from regulars.ask.inputs import CHANNEL_LABELS
 from regulars.preferences import Permission, Preferences
-from regulars.values.contact import Kind, Purpose
+from regulars.values.contact import CHANNELS, Kind, Purpose
 from regulars.web.foreign_posts import refuse_foreign_posts
 from regulars.web.house import House
 
@@ -30,7 +29,7 @@ _PURPOSE_LABELS = {
 class PreferencesPage:
     """The page behind the link that a signup's answer carries."""
 
-    def __init__(self, house: House, page: Any) -> None:
+    def __init__(self, house: House, page: Callable[..., str]) -> None:
         self._house = house
         self._page = page
 
@@ -57,7 +56,7 @@ class PreferencesPage:
             state="stopped" if found.is_stopped else "active",
             given_at=f"{found.given_at.day} {found.given_at:%B %Y}",
             points=[(_KIND_LABELS[kind], masked) for kind, masked in found.points],
-            channels=[CHANNEL_LABELS[channel] for channel in found.channels],
+            channels=[CHANNELS[channel].label for channel in found.channels],
             purposes=[(_sentence(given), given.stands) for given in found.permissions],
             action_url=url_for("pages.post_preferences", token=token),
         )
@@ -68,4 +67,4 @@ def _sentence(given: Permission) -> str:
     label = _PURPOSE_LABELS[given.purpose]
     if given.purpose is Purpose.X_LINK:
         return label
-    return f"{label} ({CHANNEL_LABELS[given.channel]})"
+    return f"{label} ({CHANNELS[given.channel].label})"

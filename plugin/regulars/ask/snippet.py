@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import render_template
 
-from regulars.ask.inputs import CHANNEL_LABELS
 from regulars.ask.links import link_urls
 from regulars.keep.sites import Site
+from regulars.values.contact import CHANNELS
 from regulars.values.wording import LANGUAGES
 from regulars.web.house import House
 
@@ -17,7 +17,7 @@ def render_snippet(house: House, site: Site, language: str = LANGUAGES[0]) -> st
         "regulars/snippet.html",
         site=site.publishable_key,
         channels=house.settings.channels,
-        labels=CHANNEL_LABELS,
+        labels={channel: row.label for channel, row in CHANNELS.items()},
         wordings=house.wordings(language),
         invite_text=house.settings.invite_text,
         link_urls=link_urls,
@@ -32,5 +32,5 @@ def snippet_labels(
         wording_id: {"key": wording.key, "text": wording.text}
         for wording_id, wording in house.labels(language).items()
     }
-    channels = {c.value: CHANNEL_LABELS[c] for c in house.settings.channels}
+    channels = {c.value: CHANNELS[c].label for c in house.settings.channels}
     return {"site": site.publishable_key, **labels, "channels": channels}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 from flask import request
@@ -179,19 +180,33 @@ def take(
     now = house.clock()
     if key is None:
         return _told(submission, house.signup_desk.take(submission, now))
+    claimed = _claim(house, scope, key, now)
+    if not isinstance(claimed, idempotency.Claim):
+        return claimed
+    accepted = None
+    try:
+        accepted = house.signup_desk.take(submission, now, claimed)
+        return _told(submission, accepted)
+    except idempotency.InFlight as error:
+        raise _in_flight() from error
+    finally:
+        if accepted is None:
+            # Nothing was kept under the key: it may be used again.
+            with house.database.transaction() as connection:
+                idempotency.release(connection, claimed)
+
+
+def _claim(
+    house: House, scope: str, key: str, now: datetime
+) -> idempotency.Claim | dict[str, object]:
+    """The right to answer under *key*, or the answer that was given under it."""
     fingerprint = idempotency.fingerprint_of(
         house.settings.secret_key, request.get_data()
     )
-    claimed = None
     try:
-        claim = idempotency.claim(house.database, scope, key, fingerprint, now)
-        if not isinstance(claim, idempotency.Claim):
-            return claim
-        claimed = claim
-        accepted = house.signup_desk.take(submission, now, claim)
-        if accepted is not None:
-            claimed = None
-        return _told(submission, accepted)
+        return idempotency.claim(house.database, scope, key, fingerprint, now)
+    except idempotency.InFlight as error:
+        raise _in_flight() from error
     except idempotency.OtherBody as error:
         raise ProblemError(
             422,
@@ -204,19 +219,16 @@ def take(
                 )
             ],
         ) from error
-    except idempotency.InFlight as error:
-        text = "The first request with this Idempotency-Key is still being answered."
-        raise ProblemError(
-            409,
-            text,
-            [FieldError("idempotency_key", "idempotency_key.in_flight", text)],
-            {"Retry-After": "1"},
-        ) from error
-    finally:
-        if claimed is not None:
-            # Nothing was kept under the key: it may be used again.
-            with house.database.transaction() as connection:
-                idempotency.release(connection, claimed)
+
+
+def _in_flight() -> ProblemError:
+    text = "The first request with this Idempotency-Key is still being answered."
+    return ProblemError(
+        409,
+        text,
+        [FieldError("idempotency_key", "idempotency_key.in_flight", text)],
+        {"Retry-After": "1"},
+    )
 
 
 def _told(
@@ -224,6 +236,4 @@ def _told(
 ) -> dict[str, object] | None:
     if accepted is None:
         return None
-    if submission.has_secret_key:
-        return accepted.full_json()
-    return accepted.public_json()
+    return accepted.told(has_secret_key=submission.has_secret_key)

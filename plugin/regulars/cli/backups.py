@@ -50,18 +50,19 @@ def backup(file: Path, with_x_token: bool, overwrite: bool, as_json: bool) -> No
     """
     shop = open_existing()
     house = shop.house
-    if not house.database.is_sqlite:
+    database_file = house.database.file
+    if database_file is None:
         refuse(_ON_POSTGRESQL)
     target = file.absolute()
     _check_target(target, overwrite=overwrite)
-    engine, now = house.database.engine, house.clock()
+    now = house.clock()
     try:
         write_archive(
             target,
-            Path(str(engine.url.database)),
+            database_file,
             _texts(shop, with_x_token=with_x_token),
             release=version("regulars"),
-            schema_revision=revision_of(engine) or "",
+            schema_revision=revision_of(house.database.engine) or "",
             now=now,
             progress=_tell_progress(),
         )

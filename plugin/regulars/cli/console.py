@@ -19,7 +19,7 @@ from regulars.keep.copies import CopyFailed
 from regulars.keep.in_use import InUse, working_on
 from regulars.keep.installation import OtherKey, check_key, claim_key
 from regulars.keep.schema import LaterDatabase, SchemaState, state_of_schema
-from regulars.settings import KEY_NAME, SettingsError, load_settings
+from regulars.settings import KEY_NAME, Settings, SettingsError, load_settings
 
 as_json: Callable[[Any], Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON value and nothing else."
@@ -46,29 +46,30 @@ def misuse(text: str) -> NoReturn:
 def open_configured(*, first_key: str = "") -> Shop:
     """The shop of the settings, whatever the state of its database.
 
-    Where no secret key was made yet it is *first_key*, or else a random one. Which database that is stands on standard error, unless the caller named it.
+    Where no secret key was made yet it is *first_key*, or else a random one.
     """
     configure_logs()
     try:
         settings = load_settings(first_key=first_key)
     except SettingsError as error:
         misuse("\n".join(["The settings cannot be used:", *error.problems]))
+    return open_with(settings)
+
+
+def open_with(settings: Settings) -> Shop:
+    """The shop of *settings* for one command; names its database unless the caller did."""
     shop = open_shop(settings)
     # The last connection to leave SQLite brings its log into the database.
     click.get_current_context().call_on_close(shop.house.database.engine.dispose)
     if not settings.names_database:
-        note(f"database: {_name_of_database(shop)}")
+        note(f"database: {shop.house.database.shown_url}")
     return shop
-
-
-def _name_of_database(shop: Shop) -> str:
-    return shop.house.database.engine.url.render_as_string(hide_password=True)
 
 
 def open_existing() -> Shop:
     """The shop of the settings, with a database that this release can use."""
     shop = open_configured()
-    name = _name_of_database(shop)
+    name = shop.house.database.shown_url
     state = _state_of(shop)
     if state is SchemaState.MISSING:
         refuse(
@@ -98,12 +99,14 @@ def _state_of(shop: Shop) -> SchemaState:
     except OperationalError as error:
         # Some drivers tell of each address that they tried, a line for each.
         reason = str(error.orig).partition("\n")[0]
-        refuse(f"The database at {_name_of_database(shop)} cannot be used: {reason}")
+        refuse(
+            f"The database at {shop.house.database.shown_url} cannot be used: {reason}"
+        )
 
 
 def bring_to_release(shop: Shop) -> None:
     """Make the database of *shop*, or bring it to this release; say what was done."""
-    name = _name_of_database(shop)
+    name = shop.house.database.shown_url
     house = shop.house
     if not house.database.is_sqlite:
         _state_of(shop)
@@ -147,7 +150,7 @@ def at_work(shop: Shop) -> Iterator[None]:
 def _refuse_key(shop: Shop) -> NoReturn:
     refuse(
         f"The secret key in force is not the one that the database at"
-        f" {_name_of_database(shop)} was made under, so no preferences link in it would"
+        f" {shop.house.database.shown_url} was made under, so no preferences link in it would"
         " open. Nothing was changed. Put the right key back, which every backup holds"
         f" (REGULARS_SECRET_KEY, or else {shop.house.settings.data_dir / KEY_NAME}),"
         " or name another database with REGULARS_DATABASE_URL."

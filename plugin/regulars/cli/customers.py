@@ -4,6 +4,7 @@ import json
 from typing import Any, NoReturn
 
 import click
+from sqlalchemy import Connection
 
 from regulars import erasure
 from regulars.cli.console import as_json, note, open_existing, refuse, show, show_list
@@ -44,8 +45,7 @@ def find(text: str, as_json: bool) -> None:
         rows = [_record(house, connection, customer_id) for customer_id in ids]
     show_list(rows, _COLUMNS, as_json=as_json)
     if not rows:
-        note("Nobody is known by that.")
-        raise SystemExit(1)
+        refuse("Nobody is known by that.")
 
 
 @customer.command(name="show")
@@ -103,7 +103,7 @@ def erase(customer_id: str, yes: bool, as_json: bool) -> None:
     )
 
 
-def _record(house: House, connection: Any, customer_id: str) -> dict[str, Any]:
+def _record(house: House, connection: Connection, customer_id: str) -> dict[str, Any]:
     record = house.recorder.record(connection, customer_id)
     if record is None:
         _unknown(customer_id)

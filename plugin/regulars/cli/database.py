@@ -37,8 +37,7 @@ def upgrade() -> None:
     """Make the database, or bring it to this release."""
     shop = open_configured()
     bring_to_release(shop)
-    url = shop.house.database.engine.url.render_as_string(hide_password=True)
-    note(f"database: {url} is of this release")
+    note(f"database: {shop.house.database.shown_url} is of this release")
 
 
 @database_group.command()

@@ -2,8 +2,7 @@
 
 import click
 
-from regulars.app import open_shop
-from regulars.cli.console import as_json, note, show
+from regulars.cli.console import as_json, open_with, show
 from regulars.cli.logs import configure_logs
 from regulars.doctor.examination import examine
 from regulars.doctor.findings import (
@@ -70,12 +69,7 @@ def _findings(*, is_public: bool, asks_x: bool) -> list[Finding]:
         settings = load_settings()
     except SettingsError as error:
         return unusable_settings(error.problems)
-    shop = open_shop(settings)
-    house = shop.house
-    click.get_current_context().call_on_close(house.database.engine.dispose)
-    if not settings.names_database:
-        url = house.database.engine.url.render_as_string(hide_password=True)
-        note(f"database: {url}")
+    house = open_with(settings).house
     ask = house.gate if asks_x else None
     findings = examine(settings, house.database, house.clock(), ask=ask)
     if is_public:

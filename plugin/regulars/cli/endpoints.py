@@ -25,7 +25,6 @@ from regulars.tell.endpoints import (
 )
 from regulars.tell.trial import try_endpoint
 from regulars.web.house import House
-from regulars_webhooks.addresses import check_url
 from regulars_webhooks.errors import AddressRefused
 from regulars_webhooks.events import EVENT_TYPES
 
@@ -56,13 +55,8 @@ def endpoint() -> None:
 def add(url: str, recipient: str, events: tuple[str, ...], as_json: bool) -> None:
     """Add the endpoint URL and print its signing secret: it is not shown again."""
     house = open_existing().house
-    settings = house.settings
     try:
-        check_url(
-            url,
-            allow_private=settings.allow_private_endpoints,
-            allow=settings.endpoint_allow,
-        )
+        house.settings.check_endpoint_url(url)
     except AddressRefused as error:
         misuse(
             f"{error}\nREGULARS_ENDPOINT_ALLOW names private networks and hosts that"

@@ -3,6 +3,7 @@
 import click
 
 from regulars.check.findings import finding_of
+from regulars.check.lookup import Unavailable
 from regulars.cli.console import as_json, misuse, note, open_existing, show
 from regulars.values.handle import InvalidHandle, parse_handle
 from regulars.values.messages import sentence
@@ -27,9 +28,8 @@ def check(text: str, as_json: bool) -> None:
     answers = house.gate.probe([parsed], timeout_s=house.settings.x_timeout_s, now=now)
     answer = answers[parsed.key]
     finding = finding_of(answer, may_keep_profile=False, now=now)
-    reason = getattr(answer, "reason", None)
-    if reason is not None:
-        note(f"X gave no verdict: {reason}")
+    if isinstance(answer, Unavailable):
+        note(f"X gave no verdict: {answer.reason}")
     value = {
         "handle": parsed.text,
         "verdict": finding.verdict,

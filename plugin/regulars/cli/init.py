@@ -22,7 +22,7 @@ from regulars.cli.console import (
 )
 from regulars.cli.questions import Answers, Question
 from regulars.cli.settings_file import settings_text, write_once
-from regulars.cli.sites import as_browsers_write
+from regulars.cli.sites import as_browsers_write, site_json
 from regulars.keep.schema import SchemaState, state_of_schema
 from regulars.keep.sites import add_key, add_site, list_keys, list_sites
 from regulars.setting_rows import SETTINGS
@@ -34,7 +34,6 @@ from regulars.settings import (
     try_settings,
 )
 from regulars.tell.endpoints import Recipient, add_endpoint, list_endpoints
-from regulars_webhooks.addresses import check_url
 from regulars_webhooks.errors import AddressRefused
 
 SITE_NAME = "Shop"
@@ -193,11 +192,7 @@ def _endpoint_asked(
 
     def parse(text: str) -> str:
         try:
-            check_url(
-                text,
-                allow_private=settings.allow_private_endpoints,
-                allow=settings.endpoint_allow,
-            )
+            settings.check_endpoint_url(text)
         except AddressRefused as error:
             raise ValueError(str(error)) from error
         return text
@@ -239,13 +234,7 @@ def _make(shop: Shop, wanted: _Wanted) -> dict[str, Any]:
         now = house.clock()
         if wanted.origin is not None and not list_sites(connection):
             site = add_site(connection, SITE_NAME, [wanted.origin], now)
-            made["site"] = {
-                "id": site.id,
-                "name": site.name,
-                "publishable_key": site.publishable_key,
-                "origins": list(site.origins),
-                "receipt_secret": site.receipt_secret,
-            }
+            made["site"] = site_json(site)
         if not list_keys(connection):
             key, text = add_key(connection, _KEY_NAME, now)
             made["key"] = {"id": key.id, "name": key.name, "key": text}

@@ -103,28 +103,28 @@ def _restore_in_place(yes: bool) -> dict[str, Any]:
     return _told(done, has_journal, made_at=None, replaced=None)
 
 
-def _restore(file: Path, yes: bool) -> dict[str, Any]:
+def _restore(backup: Path, yes: bool) -> dict[str, Any]:
     with ExitStack() as work:
-        archive = work.enter_context(open_archive(file))
+        archive = work.enter_context(open_archive(backup))
         manifest = archive.manifest
         if not knows_revision(manifest.schema_revision):
             raise BadArchive(
-                f"{file} was made by the later release {manifest.release}: install it"
+                f"{backup} was made by the later release {manifest.release}: install it"
             )
         key = (archive.text(KEY) or b"").decode("ascii", "replace").strip()
         shop = open_configured(first_key=key)
-        _check_place(shop, key)
+        file = _place_for(shop, key)
         work.enter_context(working_on(shop.house.journal_folder, alone=True))
-        if _file_of(shop).exists():
+        if file.exists():
             made_at = to_rfc3339(manifest.made_at)
-            _confirm(f"Replace {_file_of(shop)} by the shop as of {made_at}?", yes)
-        return _replace(shop, archive, key)
+            _confirm(f"Replace {file} by the shop as of {made_at}?", yes)
+        return _replace(shop, file, archive, key)
 
 
-def _check_place(shop: Shop, key: str) -> None:
-    """End with a finding where this backup cannot become the database of the settings."""
-    settings = shop.house.settings
-    if not shop.house.database.is_sqlite:
+def _place_for(shop: Shop, key: str) -> Path:
+    """The file of the settings' database; ends with a finding where the backup cannot become it."""
+    settings, file = shop.house.settings, shop.house.database.file
+    if file is None:
         refuse(
             "The backup holds an SQLite database, the settings name another kind:"
             " restore it without REGULARS_DATABASE_URL, then 'regulars db copy' moves"
@@ -140,10 +140,7 @@ def _check_place(shop: Shop, key: str) -> None:
             "REGULARS_SECRET_KEY is not the key of this backup: leave it out, or set it"
             f" to what 'tar -xOf FILE {KEY}' prints. {_UNCHANGED}"
         )
-
-
-def _file_of(shop: Shop) -> Path:
-    return Path(str(shop.house.database.engine.url.database))
+    return file
 
 
 def _confirm(question: str, yes: bool) -> None:
@@ -155,9 +152,9 @@ def _has_journal(folder: Path) -> bool:
     return journal_text(folder) is not None
 
 
-def _replace(shop: Shop, archive: Archive, key: str) -> dict[str, Any]:
+def _replace(shop: Shop, file: Path, archive: Archive, key: str) -> dict[str, Any]:
     """Prepare the copy under a name of its own, then put it in the database's place."""
-    house, file = shop.house, _file_of(shop)
+    house = shop.house
     folder, now = house.journal_folder, house.clock()
     has_journal = _has_journal(folder)
     with draft_of(file) as staged:

@@ -76,7 +76,7 @@ def add(name: str, origins: tuple[str, ...], as_json: bool) -> None:
             added = add_site(connection, name, origins, house.clock())
     except NameTaken:
         refuse(f"There is a site called {name!r} already.")
-    show(_json(added), f"{added.id}  {added.publishable_key}", as_json=as_json)
+    show(site_json(added), f"{added.id}  {added.publishable_key}", as_json=as_json)
 
 
 @site.command()
@@ -90,7 +90,7 @@ def allow(name: str, origins: tuple[str, ...], as_json: bool) -> None:
         allowed = allow_origins(connection, name, origins)
     if allowed is None:
         refuse(f"There is no site called {name!r}: see 'regulars site list'.")
-    show(_json(allowed), ", ".join(allowed.origins), as_json=as_json)
+    show(site_json(allowed), ", ".join(allowed.origins), as_json=as_json)
 
 
 @site.command(name="list")
@@ -98,7 +98,7 @@ def allow(name: str, origins: tuple[str, ...], as_json: bool) -> None:
 def list_command(as_json: bool) -> None:
     """List the sites."""
     with open_existing().house.database.reading() as connection:
-        rows = [_json(found) for found in list_sites(connection)]
+        rows = [site_json(found) for found in list_sites(connection)]
     show_list(rows, ("id", "name", "publishable_key", "origins"), as_json=as_json)
 
 
@@ -203,7 +203,8 @@ def _named(shop: Shop, name: str) -> Site:
     return found
 
 
-def _json(found: Site) -> dict[str, object]:
+def site_json(found: Site) -> dict[str, object]:
+    """The site as commands print it, with the secret of its receipts."""
     return {
         "id": found.id,
         "name": found.name,

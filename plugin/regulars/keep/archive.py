@@ -33,6 +33,16 @@ SETTINGS_FILE = "regulars.env"
 JOURNAL = "erasures.jsonl"
 _KNOWN = frozenset({DATABASE, KEY, SETTINGS_FILE, JOURNAL})
 _READ_BYTES = 1 << 20
+# What reading a file ends in that only looks like a backup.
+_UNREADABLE = (
+    OSError,
+    tarfile.TarError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class BadArchive(Exception):
@@ -177,7 +187,7 @@ def _checked(tar: tarfile.TarFile, path: Path) -> Manifest:
                     digest.update(chunk)
             if digest.hexdigest() != sha256:
                 raise BadArchive(f"{path} is damaged: the checksum of {name} differs")
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise BadArchive(f"{path} is damaged or no backup: {error}") from error
     return manifest
 
@@ -197,7 +207,9 @@ def _read_manifest(said: Any) -> Manifest:
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
-    file = tar.extractfile(name)
+    entry = tar.getmember(name)
+    file = tar.extractfile(entry) if entry.isreg() and not entry.issparse() else None
     if file is None:
+        # A link, or a sparse entry, which claims any size without having it.
         raise KeyError(name)
     return file

@@ -18,11 +18,14 @@ from sqlalchemy import (
 )
 
 from regulars.keep.db import Instant, metadata
-from regulars.values.ids import new_id
+from regulars.values.ids import may_be_id, new_id
 
 ACTIVE = "active"
 ERASED = "erased"
 _LABELS_KEPT = 100
+# Of one address under which strangers made thousands of records the oldest say enough,
+# and a record stays small whatever was typed.
+_DUPLICATES_KEPT = 20
 
 customer_table = Table(
     "customer",
@@ -81,7 +84,7 @@ def add_customer(
             "preferred_channels": [],
             "topics": [],
             "interests": [],
-            "possible_duplicates": list(possible_duplicates),
+            "possible_duplicates": united_duplicates([], possible_duplicates),
             "created_at": now,
             "updated_at": now,
         },
@@ -90,7 +93,9 @@ def add_customer(
 
 
 def find_customer(connection: Connection, customer_id: str) -> CustomerRow | None:
-    """The row of *customer_id*, of whatever status."""
+    """The row of *customer_id*, of whatever status; any text whatever may be asked for."""
+    if not may_be_id(customer_id):
+        return None
     return connection.execute(_BY_ID, {"customer_id": customer_id}).one_or_none()
 
 
@@ -103,7 +108,9 @@ def lock_customer(connection: Connection, customer_id: str) -> bool:
 
 
 def find_by_external_id(connection: Connection, external_id: str) -> str | None:
-    """The id of the customer that the shop knows by *external_id*."""
+    """The id of the customer that the shop knows by *external_id*; any text may be asked for."""
+    if "\0" in external_id:
+        return None
     return connection.execute(
         _BY_EXTERNAL_ID, {"external_id": external_id}
     ).scalar_one_or_none()
@@ -172,6 +179,11 @@ def add_erased_customer(
             updated_at=now,
         )
     )
+
+
+def united_duplicates(held: list[str], found: Iterable[str]) -> list[str]:
+    """*held* and who was now *found* to be perhaps the same, each once, within what is kept."""
+    return list(dict.fromkeys([*held, *found]))[:_DUPLICATES_KEPT]
 
 
 def united_topics(held: list[str], said: Iterable[str]) -> list[str]:

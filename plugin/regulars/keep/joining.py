@@ -57,13 +57,12 @@ def put_addresses(
 
 def _is_news(held: ContactRow, finding: Finding) -> bool:
     """Whether what was learned says more than what is held of the handle."""
-    if finding.verdict in {None, Verdict.UNCHECKED}:
-        return False
-    if held.verdict in {Verdict.PENDING.value, Verdict.UNCHECKED.value}:
-        return True
-    # An account that is there now, or whose profile may be kept again.
-    is_better = held.verdict != Verdict.FOUND.value or finding.profile is not None
-    return finding.verdict is Verdict.FOUND and held.profile is None and is_better
+    if finding.verdict is Verdict.FOUND:
+        # An account that is there now, or whose profile may be kept again.
+        may_keep_again = finding.profile is not None and held.profile is None
+        return held.verdict != Verdict.FOUND.value or may_keep_again
+    is_asked = finding.verdict not in {None, Verdict.UNCHECKED}
+    return is_asked and held.verdict in {Verdict.PENDING, Verdict.UNCHECKED}
 
 
 def apply_answer(

@@ -11,10 +11,16 @@ from datetime import datetime
 from pathlib import Path
 
 from regulars.keep.copies import make_durable
+from regulars.keep.db import Database
 from regulars.values.instants import to_rfc3339
 
 JOURNAL_NAME = "erasures.jsonl"
 _ID = re.compile(r"cus_[0-9A-Z]{26}")
+
+
+def journal_folder(database: Database, data_dir: Path) -> Path:
+    """Where the journal of *database* is: beside its file, or else in the data folder."""
+    return database.file.resolve().parent if database.file else data_dir
 
 
 def write_journal(folder: Path, customer_id: str, version: int, now: datetime) -> None:

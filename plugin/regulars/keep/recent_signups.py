@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from regulars.keep.contact_points import ContactRow, contact_point_table
 from regulars.keep.customers import ACTIVE, CustomerRow, customer_table
 from regulars.keep.signups import SignupRow, signup_table
-from regulars.values.ids import first_id
+from regulars.values.ids import first_id, may_be_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,11 @@ def list_arrivals(
 ) -> list[Arrival]:
     """The *limit* newest whose latest signup was at or after *since*.
 
-    *before* is the id of a signup: only those whose latest one is older.
+    *before* is the id of a signup: only those whose latest one is older; before what
+    can be no id there is nobody.
     """
+    if before is not None and not may_be_id(before):
+        return []
     # Signup ids sort by time: the table needs no index of its own for this.
     latest = func.max(signup_table.c.id)
     query = (

@@ -21,7 +21,7 @@ from regulars.keep.signups import (
     preferences_token,
     signups_of,
 )
-from regulars.keep.wordings import text_of
+from regulars.keep.wordings import texts_of
 from regulars.values.contact import (
     CHANNELS,
     CONTACT_PURPOSES,
@@ -78,12 +78,14 @@ class Recorder:
             return None
         consents = consents_of(connection, customer_id)
         signups = signups_of(connection, customer_id)
+        shown = {(row.wording_id, row.wording_key) for row in consents}
+        texts = texts_of(connection, shown)
         return {
             **record,
             "consent_history": [
                 {
                     **_consent_json(row),
-                    "text": text_of(connection, row.wording_id, row.wording_key),
+                    "text": texts.get((row.wording_id, row.wording_key)),
                 }
                 for row in consents
             ],

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Column, Connection, Row, String, Table, bindparam, select
 
 from regulars.keep.db import Instant, metadata
-from regulars.values.ids import new_id
+from regulars.values.ids import may_be_id, new_id
 
 site_table = Table(
     "site",
@@ -116,8 +116,7 @@ def list_sites(connection: Connection) -> list[Site]:
 
 def find_site(connection: Connection, publishable_key: str) -> Site | None:
     """The site that *publishable_key* names; any text whatever may be asked for."""
-    if not (publishable_key.isascii() and publishable_key.isprintable()):
-        # No key of ours; with a NUL byte in it some databases refuse to be asked.
+    if not may_be_id(publishable_key):
         return None
     row = connection.execute(
         select(site_table).where(site_table.c.publishable_key == publishable_key)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     select,
+    tuple_,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -102,15 +103,17 @@ class WordingBook:
         )
 
 
-def text_of(
-    connection: Connection, wording_id: str | None, key: str | None
-) -> str | None:
-    """The very words that were rendered as *key*; None for a row that has no wording."""
-    return connection.execute(
-        select(wording_table.c.text).where(
-            wording_table.c.id == wording_id, wording_table.c.key == key
+def texts_of(
+    connection: Connection, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """The very words that were rendered, by the wording's id and key."""
+    columns = wording_table.c
+    rows = connection.execute(
+        select(columns.id, columns.key, columns.text).where(
+            tuple_(columns.id, columns.key).in_(list(keys))
         )
-    ).scalar_one_or_none()
+    )
+    return {(row.id, row.key): row.text for row in rows}
 
 
 def _sha256(text: str) -> str:

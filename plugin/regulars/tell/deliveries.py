@@ -5,7 +5,6 @@ only what is due or leased, however long the history grows.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -23,12 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
     select,
     text,
 )
 
-from regulars.keep.db import Instant, database_now, is_past, metadata
+from regulars.keep.db import Instant, database_now, metadata
 from regulars.tell.endpoints import Endpoint, EndpointState, set_state
 from regulars.tell.events import event_table
 from regulars.values.ids import new_id
@@ -65,27 +63,27 @@ delivery_table = Table(
         "(next_at IS NULL) = (state NOT IN ('pending', 'leased'))", name="next_at"
     ),
 )
-_IS_OPEN = delivery_table.c.next_at.is_not(None)
+IS_OPEN = delivery_table.c.next_at.is_not(None)
 Index(
     "ix_delivery_due",
     delivery_table.c.next_at,
     delivery_table.c.id,
-    sqlite_where=_IS_OPEN,
-    postgresql_where=_IS_OPEN,
+    sqlite_where=IS_OPEN,
+    postgresql_where=IS_OPEN,
 )
 Index(
     "ix_delivery_open",
     delivery_table.c.endpoint_id,
-    sqlite_where=_IS_OPEN,
-    postgresql_where=_IS_OPEN,
+    sqlite_where=IS_OPEN,
+    postgresql_where=IS_OPEN,
 )
 # Literal text: a bound list would keep either database from using the partial index.
-_IS_STOPPED = text("state IN ('dead', 'held')")
+IS_STOPPED = text("state IN ('dead', 'held')")
 Index(
     "ix_delivery_stopped",
     delivery_table.c.endpoint_id,
-    sqlite_where=_IS_STOPPED,
-    postgresql_where=_IS_STOPPED,
+    sqlite_where=IS_STOPPED,
+    postgresql_where=IS_STOPPED,
 )
 
 attempt_table = Table(
@@ -138,7 +136,7 @@ def hold_endpoint(
         .where(
             delivery_table.c.endpoint_id == endpoint_id,
             delivery_table.c.state == DeliveryState.PENDING.value,
-            _IS_OPEN,
+            IS_OPEN,
         )
         .values(state=DeliveryState.HELD.value, next_at=None)
     )
@@ -153,7 +151,7 @@ def resume_endpoint(connection: Connection, endpoint_id: str) -> int | None:
         connection,
         delivery_table.c.endpoint_id == endpoint_id,
         delivery_table.c.state == DeliveryState.HELD.value,
-        _IS_STOPPED,
+        IS_STOPPED,
     )
 
 
@@ -170,11 +168,25 @@ def retry_delivery(connection: Connection, delivery_id: str) -> bool:
     )
 
 
+def put_back_undelivered(connection: Connection) -> int:
+    """How many deliveries are due at once: all that waited or that somebody had taken up.
+
+    For a database that was put back: whoever held a lease then is gone by now. Some may
+    have arrived after the copy was made: the same id tells receivers so.
+    """
+    return _requeue(connection, IS_OPEN)
+
+
 def _requeue(connection: Connection, *where: Any) -> int:
     result = connection.execute(
         delivery_table.update()
         .where(*where)
-        .values(state=DeliveryState.PENDING.value, step=0, next_at=database_now())
+        .values(
+            state=DeliveryState.PENDING.value,
+            step=0,
+            next_at=database_now(),
+            lease_token=None,
+        )
     )
     return result.rowcount
 
@@ -258,41 +270,3 @@ def attempts_of(connection: Connection, delivery_id: str) -> list[DeliveryRow]:
             .order_by(attempt_table.c.number)
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What is due and not yet sent."""
-
-    due: int
-    oldest_due_at: datetime | None
-
-    def age_s(self, now: datetime) -> float:
-        """For how many seconds the oldest has been due at *now*."""
-        if self.oldest_due_at is None:
-            return 0.0
-        return max((now - self.oldest_due_at).total_seconds(), 0.0)
-
-
-def backlog(connection: Connection) -> Backlog:
-    """How much is due by the database's clock, and since when."""
-    row = connection.execute(
-        select(func.count(), func.min(delivery_table.c.next_at)).where(
-            is_past(delivery_table.c.next_at)
-        )
-    ).one()
-    return Backlog(row[0], row[1])
-
-
-def count_by_state(connection: Connection) -> list[tuple[str, str, int]]:
-    """(endpoint id, state, how many) of every delivery that is not delivered."""
-    columns = delivery_table.c
-    counted = select(columns.endpoint_id, columns.state, func.count()).group_by(
-        columns.endpoint_id, columns.state
-    )
-    return [
-        (row[0], row[1], row[2])
-        # Two readings, each of a small partial index: the history is never counted.
-        for unfinished in (_IS_OPEN, _IS_STOPPED)
-        for row in connection.execute(counted.where(unfinished))
-    ]

@@ -85,7 +85,7 @@ def add_endpoint(
 ) -> tuple[str, str]:
     """The id and the signing secret of a new, active endpoint.
 
-    The URL is the caller's to check (``regulars_webhooks.addresses.check_url``).
+    The URL is the caller's to check (``Settings.check_endpoint_url``).
     """
     endpoint_id, secret = new_id("ep", now), generate_secret()
     connection.execute(

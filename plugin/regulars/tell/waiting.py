@@ -1,23 +1,62 @@
-"""What each endpoint has not been told yet: for the owner's page and the doctor."""
+"""What has not been told yet, in all and for each endpoint: for owner, doctor and metrics."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select, text
+from sqlalchemy import Connection, Select, func, or_, select
 
 from regulars.keep.db import is_past
-from regulars.tell.deliveries import DeliveryState, delivery_table
+from regulars.tell.deliveries import (
+    IS_OPEN,
+    IS_STOPPED,
+    DeliveryState,
+    delivery_table,
+)
 from regulars.tell.endpoints import Endpoint, list_endpoints
 
 # A due delivery waits for a poll, not for minutes: by then no dispatcher is at work.
 STALLED_S = 300
 
 _columns = delivery_table.c
-# Literal text, as the partial indexes have it: none of these reads the history.
-_IS_OPEN = _columns.next_at.is_not(None)
-_IS_STOPPED = text("state IN ('dead', 'held')")
 _IS_HELD = _columns.state == DeliveryState.HELD.value
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is due and not yet sent."""
+
+    due: int
+    oldest_due_at: datetime | None
+
+    def age_s(self, now: datetime) -> float:
+        """For how many seconds the oldest has been due at *now*."""
+        if self.oldest_due_at is None:
+            return 0.0
+        return max((now - self.oldest_due_at).total_seconds(), 0.0)
+
+
+def backlog(connection: Connection) -> Backlog:
+    """How much is due by the database's clock, and since when."""
+    row = connection.execute(
+        select(func.count(), func.min(_columns.next_at)).where(
+            is_past(_columns.next_at)
+        )
+    ).one()
+    return Backlog(row[0], row[1])
+
+
+def count_by_state(connection: Connection) -> list[tuple[str, str, int]]:
+    """(endpoint id, state, how many) of every delivery that is not delivered."""
+    counted = select(_columns.endpoint_id, _columns.state, func.count()).group_by(
+        _columns.endpoint_id, _columns.state
+    )
+    return [
+        (row[0], row[1], row[2])
+        # Two readings, each of a small partial index: the history is never counted.
+        for unfinished in (IS_OPEN, IS_STOPPED)
+        for row in connection.execute(counted.where(unfinished))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +84,9 @@ class Waiting:
 def list_waiting(connection: Connection, now: datetime) -> list[Waiting]:
     """One row for each endpoint, oldest endpoint first; all zero where all is told."""
     due = _counted(connection, is_past(_columns.next_at))
-    opened = _counted(connection, _IS_OPEN)
-    held = _counted(connection, _IS_STOPPED, _IS_HELD)
-    dead = _counted(connection, _IS_STOPPED, *_given_up())
+    opened = _counted(connection, IS_OPEN)
+    held = _counted(connection, IS_STOPPED, _IS_HELD)
+    dead = _counted(connection, IS_STOPPED, *_given_up())
     nothing = (0, None)
     return [
         Waiting(

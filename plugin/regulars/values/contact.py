@@ -115,9 +115,13 @@ class KindRow:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRow:
-    """All that the product knows of a channel; `offers_need_proof` holds a ticked offers box until proof."""
+    """All that the product knows of a channel.
+
+    `label` is its name for people; `offers_need_proof` holds a ticked offers box until proof.
+    """
 
     channel: Channel
+    label: str
     kind: Kind
     delivery: Delivery
     offers_need_proof: bool
@@ -162,20 +166,39 @@ KINDS: Final[Mapping[Kind, KindRow]] = MappingProxyType(
 
 _CHANNEL_ROWS: Final = (
     ChannelRow(
-        Channel.X, Kind.X_ACCOUNT, Delivery.PUBLIC_POST, offers_need_proof=False
+        Channel.X, "X", Kind.X_ACCOUNT, Delivery.PUBLIC_POST, offers_need_proof=False
     ),
     ChannelRow(
-        Channel.EMAIL, Kind.EMAIL_ADDRESS, Delivery.DIRECT, offers_need_proof=True
+        Channel.EMAIL,
+        "E-mail",
+        Kind.EMAIL_ADDRESS,
+        Delivery.DIRECT,
+        offers_need_proof=True,
     ),
-    ChannelRow(Channel.SMS, Kind.PHONE_NUMBER, Delivery.DIRECT, offers_need_proof=True),
     ChannelRow(
-        Channel.PHONE, Kind.PHONE_NUMBER, Delivery.CALL_LIST, offers_need_proof=False
+        Channel.SMS,
+        "Text message",
+        Kind.PHONE_NUMBER,
+        Delivery.DIRECT,
+        offers_need_proof=True,
     ),
     ChannelRow(
-        Channel.WHATSAPP, Kind.PHONE_NUMBER, Delivery.DIRECT, offers_need_proof=True
+        Channel.PHONE,
+        "Phone call",
+        Kind.PHONE_NUMBER,
+        Delivery.CALL_LIST,
+        offers_need_proof=False,
+    ),
+    ChannelRow(
+        Channel.WHATSAPP,
+        "WhatsApp",
+        Kind.PHONE_NUMBER,
+        Delivery.DIRECT,
+        offers_need_proof=True,
     ),
     ChannelRow(
         Channel.FACEBOOK,
+        "Facebook",
         Kind.FACEBOOK_ACCOUNT,
         Delivery.PUBLIC_POST,
         offers_need_proof=False,

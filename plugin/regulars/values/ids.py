@@ -14,6 +14,11 @@ def new_id(prefix: str, now: datetime) -> str:
     return _written(prefix, now, secrets.randbits(_RANDOM_BITS))
 
 
+def may_be_id(text: str) -> bool:
+    """Whether *text* can name something of ours: with a NUL byte in it some databases refuse to be asked."""
+    return text.isascii() and text.isprintable()
+
+
 def first_id(prefix: str, since: datetime) -> str:
     """The smallest id that can have been made at *since*: what is older sorts before it."""
     return _written(prefix, since, 0)

@@ -20,7 +20,6 @@ class FormCode(StrEnum):
     CONTACT_PHONE_REQUIRED = "contact_phone.required"
     CONTACT_FACEBOOK_REQUIRED = "contact_facebook.required"
     CONTACT_CHANNEL_UNKNOWN = "contact_channel.unknown"  # needs offered
-    CONTACT_CHANNEL_MISSING = "contact_channel.missing"
     WORDING_UNKNOWN = "wording.unknown"
     EXTERNAL_ID_NEEDS_KEY = "external_id.needs_key"
     SITE_UNKNOWN = "site.unknown"
@@ -69,7 +68,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
     FormCode.CONTACT_PHONE_REQUIRED: "To hear from us by phone, please give your phone number, or choose another way.",
     FormCode.CONTACT_FACEBOOK_REQUIRED: "To hear from us on Facebook, please give your profile, or choose another way.",
     FormCode.CONTACT_CHANNEL_UNKNOWN: "We cannot reach you that way. Please choose one of these: {offered}.",
-    FormCode.CONTACT_CHANNEL_MISSING: "Please choose how you would like to hear from us.",
     FormCode.WORDING_UNKNOWN: "This page is out of date: please reload it.",
     FormCode.EXTERNAL_ID_NEEDS_KEY: "This page may not send a customer number. Please tell the shop.",
     FormCode.SITE_UNKNOWN: "This form is not set up correctly. Please tell the shop.",

@@ -9,6 +9,7 @@ from flask_limiter import Limiter
 
 from regulars.check.gate import Gate
 from regulars.keep.db import Database
+from regulars.keep.journal import journal_folder
 from regulars.keep.record import Recorder
 from regulars.keep.wordings import WordingBook
 from regulars.settings import Settings
@@ -36,11 +37,8 @@ class House:
 
     @property
     def journal_folder(self) -> Path:
-        """Where the erasure journal is: beside the database, or in the data folder."""
-        url = self.database.engine.url
-        if self.database.is_sqlite and url.database:
-            return Path(url.database).resolve().parent
-        return self.settings.data_dir
+        """Where the erasure journal is."""
+        return journal_folder(self.database, self.settings.data_dir)
 
     def wordings(self, language: str) -> dict[str, Wording]:
         """The wordings in force, by id; stored under their keys before anybody sees them."""
