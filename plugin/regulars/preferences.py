@@ -10,9 +10,9 @@ from regulars.keep.consents import (
     ConsentRow,
     State,
     add_consents,
-    consents_of,
-    latest_of_signups,
+    last_words_of,
     may_look_up,
+    sum_of_consents,
 )
 from regulars.keep.contact_points import (
     ContactRow,
@@ -57,8 +57,10 @@ class Preferences:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing of what this signup agreed to stands any more."""
-        return not any(permission.stands for permission in self.permissions)
+        """Whether this signup agreed to something, and nothing of it stands any more."""
+        return bool(self.permissions) and not any(
+            permission.stands for permission in self.permissions
+        )
 
 
 def show(database: Database, token: str) -> Preferences | None:
@@ -138,7 +140,7 @@ def _withdraw(
         for row in standing
     ]
     add_consents(connection, customer_id, signup.id, withdrawn, now)
-    if not may_look_up(consents_of(connection, customer_id)):
+    if not may_look_up(sum_of_consents(connection, customer_id)):
         # Without the consent to link the account, what X said of it goes everywhere.
         drop_profiles(connection, customer_id)
         rewrite_without_profile(connection, customer_id)
@@ -156,5 +158,4 @@ def _is_active(connection: Connection, signup: SignupRow) -> bool:
 
 def _rows_of(connection: Connection, signup: SignupRow) -> list[ConsentRow]:
     """The latest row of each purpose and channel that this signup spoke of."""
-    rows = consents_of(connection, signup.customer_id)
-    return [row for row in latest_of_signups(rows) if row.signup_id == signup.id]
+    return last_words_of(connection, signup.customer_id, signup.id)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from regulars.check.findings import finding_of
 from regulars.check.gate import Gate, find_trouble
 from regulars.check.lookup import BATCH_SIZE, Answer, Unavailable
-from regulars.keep.consents import consents_of, may_look_up
+from regulars.keep.consents import may_look_up, sum_of_consents
 from regulars.keep.contact_points import (
     ContactRow,
     Finding,
@@ -150,7 +150,7 @@ class Recheck:
 
 
 def _consents_to_it(connection: Connection, point: ContactRow) -> bool:
-    return may_look_up(consents_of(connection, point.customer_id))
+    return may_look_up(sum_of_consents(connection, point.customer_id))
 
 
 def _others_with(

@@ -18,7 +18,7 @@ from regulars.keep.consents import (
     ConsentRow,
     State,
     add_consents,
-    consents_of,
+    sum_of_consents,
     was_withdrawn,
 )
 from regulars.keep.contact_points import Finding, Sent
@@ -203,7 +203,7 @@ class SignupDesk:
             possible_duplicates=match.possible_duplicates,
             now=now,
         )
-        held = consents_of(connection, customer_id)
+        held = sum_of_consents(connection, customer_id)
         point_ids = put_addresses(connection, customer_id, match, sent, held, now)
         signup_id = new_id("sgn", now)
         apply_answer(connection, customer_id, match, answer, signup_id, now)

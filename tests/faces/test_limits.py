@@ -130,6 +130,16 @@ def test_an_ipv6_household_is_one_visitor(shop: ShopUnderTest) -> None:
     assert call(shop, "2001:db8:0:2::1").status_code == 204
 
 
+def test_an_ipv4_visitor_of_a_socket_for_both_is_one_of_their_own(
+    shop: ShopUnderTest,
+) -> None:
+    """As ``::ffff:…`` they are not one household: one of them cannot lock out all others."""
+    exhaust(shop, "::ffff:203.0.113.9")
+    assert call(shop, "::ffff:203.0.113.9").status_code == 429
+    assert call(shop, "203.0.113.9").status_code == 429
+    assert call(shop, "::ffff:203.0.113.10").status_code == 204
+
+
 def test_shops_do_not_share_room(open_under_test: Open) -> None:
     """Counters are of one service: another one starts afresh."""
     exhaust(open_under_test())

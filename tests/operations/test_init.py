@@ -79,6 +79,21 @@ def test_the_settings_file_is_private_and_names_every_setting(bare: Place) -> No
     ]
 
 
+def test_the_database_is_private_whoever_made_the_folder(
+    new_place: Callable[..., Place],
+) -> None:
+    """It holds customers and signing secrets: in a folder that all may read it is still its owner's."""
+    place = new_place()
+    place.folder.mkdir(parents=True, exist_ok=True)
+    place.folder.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        assert place.command("db", "upgrade").exit_code == 0
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.database.stat().st_mode) == 0o600
+
+
 def test_a_second_time_changes_nothing(bare: Place) -> None:
     """With the same flags, with none, and with others: exit 0, every file as it was."""
     assert bare.command("init", *flags()).exit_code == 0

@@ -379,9 +379,52 @@ def of_tomorrow(data: bytes) -> bytes:
     return made.getvalue()
 
 
+def crafted(
+    manifest: str = "", *, key: dict[str, Any] | None = None
+) -> Callable[[bytes], bytes]:
+    """The same with another text for a *manifest*, or with *key* set on the entry of the key."""
+
+    def spoil(data: bytes) -> bytes:
+        made = BytesIO()
+        with (
+            tarfile.open(fileobj=BytesIO(data)) as tar,
+            tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as other,
+        ):
+            for entry in tar.getmembers():
+                text = tar.extractfile(entry).read()  # type: ignore[union-attr]
+                if entry.name == "manifest.json" and manifest:
+                    text = manifest.encode()
+                    entry.size = len(text)
+                if entry.name == "secret_key":
+                    for name, value in (key or {}).items():
+                        setattr(entry, name, value)
+                other.addfile(entry, BytesIO(text))
+        return made.getvalue()
+
+    return spoil
+
+
+LINK = {"type": tarfile.SYMTYPE, "linkname": "regulars.sqlite3", "size": 0}
+# A terabyte of zeros in no bytes at all.
+SPARSE = {
+    "pax_headers": {
+        "GNU.sparse.size": str(1 << 40),
+        "GNU.sparse.numblocks": "1",
+        "GNU.sparse.map": "0,64",
+    }
+}
+
+
 @pytest.mark.parametrize(
     ("spoil", "word"),
     [
+        pytest.param(crafted("[]"), "no backup", id="a manifest that is a list"),
+        pytest.param(
+            crafted('{"format": 1, "files": []}'), "no backup", id="files as a list"
+        ),
+        pytest.param(crafted("[" * 100_000), "no backup", id="a nested manifest"),
+        pytest.param(crafted(key=LINK), "no backup", id="a link for the key"),
+        pytest.param(crafted(key=SPARSE), "no backup", id="a sparse key"),
         pytest.param(cut, "damaged", id="cut short"),
         pytest.param(flipped, "checksum", id="one bit"),
         pytest.param(of_tomorrow, "later release", id="a later release"),

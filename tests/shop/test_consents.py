@@ -9,7 +9,12 @@ from tests.fakes import FakeLookup
 from tests.shop.by_hand import open_again, prove, rows, token_of
 from tests.shops import EMAIL, HANDLE, PHONE, ShopUnderTest
 
-from regulars.keep.consents import consent_table
+from regulars.keep.consents import (
+    consent_table,
+    consents_of,
+    rows_to_tell,
+    sum_of_consents,
+)
 from regulars.keep.wordings import wording_table
 from regulars.values.wording import render_wording
 
@@ -239,3 +244,61 @@ def test_a_new_yes_under_a_typed_address_waits(shop: ShopUnderTest) -> None:
         "withdrawn",
         "pending",
     }
+
+
+def _by_hand(history: list[Any]) -> dict[tuple[str, str], set[str]]:
+    """The states in which each question's signups end, read off the whole history."""
+    last = {(row.signup_id, row.purpose, row.channel): row.state for row in history}
+    ends: dict[tuple[str, str], set[str]] = {}
+    for (_, purpose, channel), state in last.items():
+        ends.setdefault((purpose, channel), set()).add(state)
+    return ends
+
+
+def test_the_sum_says_what_the_whole_history_says(shop: ShopUnderTest) -> None:
+    """However signups and withdrawals follow on each other, nothing that counts is left out."""
+    words = {"contact_wording": shop.wording("contact_channel")}
+    boxes = {"consent_offers_sms": shop.wording("offers_sms")}
+    for turn in range(12):
+        answer = shop.sign_up(
+            by_key=True,
+            external_id="A-1" if turn % 3 else None,
+            contact_email=EMAIL,
+            contact_phone=PHONE,
+            contact_channel=["email", "sms"][turn % 2],
+            **words,
+            **(boxes if turn % 4 == 1 else {}),
+        )
+        shop.clock.advance(1)
+        if turn % 5 in {0, 3}:
+            shop.client.post(f"/p/{token_of(answer)}")
+        customer_id = shop.last_customer()["id"]
+        with shop.house.database.reading() as connection:
+            history = consents_of(connection, customer_id)
+            found = sum_of_consents(connection, customer_id)
+        standing = [row for row in found if row.stands]
+        ends: dict[tuple[str, str], set[str]] = {}
+        for row in standing:
+            ends.setdefault((row.purpose, row.channel), set()).add(row.state)
+        assert ends == _by_hand(history)
+        assert [row.id for row in rows_to_tell(found)] == [
+            row.id for row in rows_to_tell(history)
+        ]
+
+
+def test_repeats_do_not_make_the_sum_longer(shop: ShopUnderTest) -> None:
+    """Anybody may add signups to an address they know: reading it stays as short."""
+    fields = {
+        "contact_email": EMAIL,
+        "contact_channel": "email",
+        "contact_wording": shop.wording("contact_channel"),
+    }
+    lengths = set()
+    for _ in range(5):
+        shop.sign_up(**fields)
+        shop.clock.advance(1)
+        with shop.house.database.reading() as connection:
+            found = sum_of_consents(connection, shop.last_customer()["id"])
+        lengths.add(len(found))
+    assert lengths == {2}
+    assert len(rows(shop, consent_table)) == 10

@@ -232,3 +232,14 @@ def test_a_recycled_handle_is_a_second_address_of_the_shops_customer(
     ]
     channels = shop.last_customer()["channels"]
     assert channels["x"]["contact_point_id"] == points[1]["id"]
+
+
+def test_a_flood_of_records_under_one_address_does_not_grow_each_of_them(
+    shop: ShopUnderTest,
+) -> None:
+    """Whoever sends one address with ever new ones makes small records, not ever larger ones."""
+    made = [
+        send(shop, contact_email=EMAIL, x_handle=f"stranger{number}")
+        for number in range(24)
+    ]
+    assert duplicates(shop) == made[:20]

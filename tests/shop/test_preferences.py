@@ -148,8 +148,10 @@ def test_twice_is_no_second_event(known: ShopUnderTest) -> None:
 
 
 def test_a_signup_that_agreed_to_nothing(shop: ShopUnderTest) -> None:
-    """There is nothing to withdraw, hence no event."""
+    """Its page works and stops nothing, as there is nothing to stop: nor does it claim to have."""
     answer = shop.sign_up(contact_email=EMAIL)
+    page = shop.client.get(f"/p/{token_of(answer)}").text
+    assert "Everything is stopped" not in page
     assert stop(shop, answer).status_code == 303
     assert len(shop.events()) == 1
 

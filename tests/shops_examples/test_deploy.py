@@ -20,6 +20,7 @@ import pytest
 import yaml
 from tests.acceptance.running import (
     Shop,
+    call,
     eventually,
     free_port,
     is_listened_on,
@@ -273,11 +274,12 @@ class Visitor(http.client.HTTPSConnection):
 def caddy(folder: Path, upstream: str, port: int) -> Iterator[Path]:
     """A Caddy with the shipped Caddyfile on *port*: the certificate to trust."""
     plain = free_port()
-    # Only what an unprivileged test needs stands before it: other ports, no installed trust.
+    # Only what an unprivileged test needs is added: other ports, no installed trust.
     options = (
-        f"{{\nadmin off\nhttp_port {plain}\nhttps_port {port}\nskip_install_trust\n}}\n"
+        f"{{\nadmin off\nhttp_port {plain}\nhttps_port {port}\nskip_install_trust\n"
     )
-    (folder / "Caddyfile").write_text(options + text("Caddyfile"), "utf-8")
+    shipped = re.sub(r"^\{\n", options, text("Caddyfile"), count=1, flags=re.MULTILINE)
+    (folder / "Caddyfile").write_text(shipped, "utf-8")
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -330,6 +332,18 @@ def public(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
     ):
         shop.service.start()
         yield shop, port, root
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_business_stay_inside(
+    public: tuple[Shop, int, Path],
+) -> None:
+    """What Prometheus reads is not for the internet."""
+    shop, port, root = public
+    with closing(Visitor(port, root, "127.0.0.1")) as visitor:
+        assert visitor.ask("GET", "/metrics")[0] == 404
+        assert visitor.ask("GET", "/healthz")[0] == 200
+    assert call("GET", f"{shop.service.url}/metrics").status == 200
 
 
 @pytest.mark.slow

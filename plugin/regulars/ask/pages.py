@@ -161,7 +161,7 @@ class _SignupPage:
             return read_order(token, site.receipt_secret, now=self._house.clock())
         except OrderLinkRefused as refused:
             # The person came to leave an address: what is wrong with the link is not theirs.
-            log.info("order link refused", extra={"code": refused.code.value})
+            log.debug("order link refused", extra={"code": refused.code.value})
             return None
 
     def _form(self, fields: SubmittedData | None) -> SignupForm:

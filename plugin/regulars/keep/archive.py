@@ -170,7 +170,9 @@ def open_archive(path: Path) -> Iterator[Archive]:
     with ExitStack() as opened:
         try:
             tar = opened.enter_context(tarfile.open(path, "r:"))
-        except (OSError, tarfile.TarError) as error:
+        except OSError as error:
+            raise BadArchive(f"{path} cannot be read: {error.strerror}") from error
+        except tarfile.TarError as error:
             raise BadArchive(f"{path} is no backup: {error}") from error
         yield Archive(tar, _checked(tar, path))
 

@@ -12,6 +12,7 @@ from regulars.keep.consents import (
     consents_of,
     rows_to_tell,
     states_of,
+    sum_of_consents,
 )
 from regulars.keep.contact_points import ContactRow, contact_points_of
 from regulars.keep.customers import CustomerRow, find_customer
@@ -58,7 +59,7 @@ class Recorder:
         if customer is None:
             return None
         points = contact_points_of(connection, customer_id)
-        consents = consents_of(connection, customer_id)
+        consents = sum_of_consents(connection, customer_id)
         signup = find_signup(connection, customer.last_signup_id or "")
         body = _customer_json(customer)
         body["contact_points"] = [_contact_json(point) for point in points]
