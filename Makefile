@@ -11,7 +11,7 @@ help: ## Print this help
 run: $(STAMP) ## Start the whole product offline and print its addresses (Ctrl-C stops it)
 	@exec $(BIN)/python -u examples/demo.py
 
-test: $(STAMP) ## Run the tests (T=tests/test_signing.py narrows)
+test: $(STAMP) ## Run the tests (T=tests/values narrows)
 	@$(BIN)/python -m pytest -q $(T)
 
 install: $(STAMP) ## Make .venv alone
@@ -41,7 +41,7 @@ lock-check: $(STAMP)
 
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Regulars needs Python 3.11 or newer; $(PYTHON) is older. Install one and run: make PYTHON=python3.11"; exit 1; }
+		{ echo "Regulars needs Python 3.11 or newer; $(PYTHON) is older or missing. Install one and run: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Making $(VENV) (once; about a minute) ..."

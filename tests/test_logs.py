@@ -122,6 +122,7 @@ def test_a_database_error_carries_no_parameters(shop: ShopUnderTest) -> None:
     assert "parameters hidden" in str(caught.value)
 
 
+@pytest.mark.sqlite_only("a table that is away is another class of error there")
 def test_a_failed_request_is_logged_by_type(
     shop: ShopUnderTest, log: io.StringIO
 ) -> None:

@@ -151,6 +151,8 @@ WRONG = [
     ("DATABASE_URL", "sqlite:///relative.sqlite3"),
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "mysql://shop.example/regulars"),
+    ("X_BEARER_TOKEN", "AAAA…"),
+    ("X_BEARER_TOKEN", "AAAA BBBB"),
 ]
 
 
@@ -252,14 +254,25 @@ def test_unknown_names_are_errors_in_the_file_alone(folder: Path) -> None:
     write(folder, "SHOPNAME=x\n")
     (problem,) = problems(folder)
     assert "line 1: 'SHOPNAME' is not a setting" in problem
-    # The hint: what it could have been.
-    assert "SHOP_NAME" in problem
+    assert "did you mean SHOP_NAME?" in problem
+    write(folder, "COLOUR=red\n")
+    assert "TRUSTED_PROXIES" in problems(folder)[0]
 
 
 def test_the_folder_cannot_be_set_in_the_file_that_it_holds(folder: Path) -> None:
     """DATA_DIR in the file would point away from the file."""
     write(folder, "DATA_DIR=/elsewhere\n")
-    assert "'DATA_DIR' is not a setting" in problems(folder)[0]
+    (problem,) = problems(folder)
+    assert "'DATA_DIR' is not a setting" in problem
+    assert "in the environment" in problem
+
+
+def test_half_a_line_is_not_quoted(folder: Path) -> None:
+    """What stands without a name may be the rest of a token, and errors reach logs."""
+    write(folder, "X_BEARER_TOKEN=AAAA\nrest-of-it\n")
+    (problem,) = problems(folder)
+    assert "line 2: is not NAME=value" in problem
+    assert "rest-of-it" not in problem
 
 
 def test_a_file_that_cannot_be_read(folder: Path) -> None:

@@ -30,6 +30,15 @@ def _text(value: str) -> str:
     return value
 
 
+def _token(value: str) -> str:
+    # Not quoted in the message: it is a secret, even where it cannot be used.
+    if not re.fullmatch(r"[!-~]*", value):
+        raise ValueError(
+            "must be the token as X shows it, ASCII characters without a space"
+        )
+    return value
+
+
 def _whole(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value):
         raise ValueError("must be a whole number, 0 or more")
@@ -153,6 +162,9 @@ def _existing_file(value: str) -> str:
     return value
 
 
+# Their defaults are no values: they say in words what follows from other settings.
+FOLLOW_FROM_OTHERS = frozenset({"DATA_DIR", "DATABASE_URL", "SECRET_KEY", "X_MODE"})
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATA_DIR",
@@ -221,7 +233,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "X_BEARER_TOKEN",
         "",
-        _text,
+        _token,
         "App-only bearer token of the shop's own X app.",
     ),
     Setting("X_API_URL", "https://api.x.com", _address, "Where X answers."),

@@ -6,12 +6,13 @@ The only module that reads the environment. All problems are reported together.
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from regulars.setting_rows import SETTINGS, absolute_path
+from regulars.setting_rows import FOLLOW_FROM_OTHERS, SETTINGS, absolute_path
 from regulars.values.contact import Channel
 from regulars_webhooks.addresses import check_url
 
@@ -184,13 +185,23 @@ def _read_file(path: Path, problems: list[str]) -> dict[str, str]:
         name, equals, value = line.partition("=")
         name = name.strip().removeprefix(PREFIX)
         if not equals or name not in known:
-            problems.append(
-                f"{path}, line {number}: {name!r} is not a setting of this file;"
-                f" it takes NAME=value with {', '.join(sorted(known))}"
-            )
+            reason = _why_unknown(name, known) if equals else "is not NAME=value"
+            problems.append(f"{path}, line {number}: {reason}")
             continue
         given[name] = _unquoted(value.strip())
     return given
+
+
+def _why_unknown(name: str, known: Collection[str]) -> str:
+    if name == "DATA_DIR":
+        return f"{name!r} is not a setting of this file, which it finds: set {PREFIX}{name} in the environment"
+    close = get_close_matches(name, known, n=1)
+    meant = (
+        f"did you mean {close[0]}?"
+        if close
+        else f"there are {', '.join(sorted(known))}"
+    )
+    return f"{name!r} is not a setting; {meant}"
 
 
 def _unquoted(text: str) -> str:
@@ -200,9 +211,10 @@ def _unquoted(text: str) -> str:
 
 def _parse(given: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    computed = {"DATA_DIR", "DATABASE_URL", "SECRET_KEY", "X_MODE"}
     for row in SETTINGS:
-        text = given.get(row.name, "" if row.name in computed else row.default).strip()
+        text = given.get(
+            row.name, "" if row.name in FOLLOW_FROM_OTHERS else row.default
+        ).strip()
         if row.name == "DATA_DIR":
             continue
         try:

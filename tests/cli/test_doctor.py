@@ -23,7 +23,7 @@ def test_a_problem_is_status_1(cli: Commands, shop_at_hand: ShopUnderTest) -> No
     assert result.exit_code == 1
     assert "PROBLEM" in result.stdout
     assert f"chmod 700 {cli.folder}" in result.stdout
-    assert "1 problems" in result.stdout
+    assert "Problems: 1." in result.stdout
 
 
 def test_settings_that_cannot_be_used_are_findings(cli: Commands) -> None:

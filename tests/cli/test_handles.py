@@ -13,8 +13,10 @@ def test_where_x_is_not_asked(cli: Commands, mode: str) -> None:
 
 
 def test_without_json(cli: Commands) -> None:
-    """People get one line."""
-    assert cli.ok("handle", "check", "@jack") == "@jack: unchecked\n"
+    """People get one line, and beside it which setting lets X be asked."""
+    result = cli.run("handle", "check", "@jack")
+    assert result.stdout == "@jack: unchecked\n"
+    assert "REGULARS_X_BEARER_TOKEN" in result.stderr
 
 
 def test_when_x_cannot_be_reached(cli: Commands) -> None:

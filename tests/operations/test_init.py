@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import stat
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from tests.operations.conftest import Place
 
+from regulars.cli.settings_file import settings_text
+from regulars.setting_rows import FOLLOW_FROM_OTHERS, SETTINGS
 from regulars.settings import load_settings
 
 ANSWERS = {
@@ -214,3 +217,19 @@ def test_at_a_terminal_it_asks_and_asks_again(bare: Place) -> None:
     assert json.loads(out)["endpoint"]["url"] == ANSWERS["--endpoint"]
     assert "must be an address" in error
     assert load_settings(bare.own).shop_name == "Tony's"
+
+
+def test_every_default_of_the_file_can_be_uncommented(tmp_path: Path) -> None:
+    """A line that is taken out of its comment says what it said before: the default."""
+    text = settings_text({})
+    uncommented = re.sub(r"(?m)^# (REGULARS_[A-Z_]+=.*)$", r"\1", text)
+    (tmp_path / "regulars.env").write_text(uncommented, "utf-8")
+    folder = {"REGULARS_DATA_DIR": str(tmp_path)}
+    (tmp_path / "empty").mkdir()
+    bare = load_settings({"REGULARS_DATA_DIR": str(tmp_path / "empty")})
+    found = load_settings(folder)
+    for row in SETTINGS:
+        name = row.name.lower()
+        if row.name not in FOLLOW_FROM_OTHERS:
+            assert getattr(found, name) == getattr(bare, name)
+    assert found.x_mode == bare.x_mode

@@ -73,8 +73,9 @@ def open_existing() -> Shop:
     state = _state_of(shop)
     if state is SchemaState.MISSING:
         refuse(
-            f"There is no Regulars database at {name}: 'regulars serve' or"
-            " 'regulars db upgrade' makes it, REGULARS_DATABASE_URL names another."
+            f"There is no Regulars database at {name}: 'regulars init', 'regulars serve'"
+            " or 'regulars db upgrade' makes it; REGULARS_DATA_DIR or"
+            " REGULARS_DATABASE_URL names another."
         )
     if state is SchemaState.OTHER:
         refuse(

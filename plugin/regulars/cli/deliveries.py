@@ -83,7 +83,10 @@ def retry(delivery_id: str) -> None:
     with open_existing().house.database.transaction() as connection:
         is_due = retry_delivery(connection, delivery_id)
     if not is_due:
-        refuse(f"{delivery_id} is under way already, or there is no such delivery.")
+        refuse(
+            f"{delivery_id} is under way already, or there is no such delivery:"
+            " see 'regulars delivery list'."
+        )
     click.echo(f"{delivery_id} is due now.")
 
 

@@ -100,7 +100,7 @@ def _text(findings: list[Finding]) -> str:
         for severity in Severity
     }
     lines.append(
-        f"{counts[Severity.PROBLEM]} problems, {counts[Severity.WARNING]} warnings,"
-        f" {counts[Severity.OK]} fine."
+        f"Problems: {counts[Severity.PROBLEM]}. Warnings: {counts[Severity.WARNING]}."
+        f" Fine: {counts[Severity.OK]}."
     )
     return "\n".join(lines)

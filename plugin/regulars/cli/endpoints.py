@@ -42,7 +42,8 @@ def endpoint() -> None:
     "--recipient",
     required=True,
     type=click.Choice([recipient.value for recipient in Recipient]),
-    help="'own': the business's own system gets the X profile; 'third-party' does not.",
+    help="Whose system URL is: 'own', the same business's, gets the X profile;"
+    " 'third-party', anybody else's, does not.",
 )
 @click.option(
     "--event",
@@ -53,14 +54,15 @@ def endpoint() -> None:
 )
 @as_json
 def add(url: str, recipient: str, events: tuple[str, ...], as_json: bool) -> None:
-    """Add the endpoint URL and print its signing secret: it is not shown again."""
+    """Add the endpoint URL and print its signing secret, this once."""
     house = open_existing().house
     try:
         house.settings.check_endpoint_url(url)
     except AddressRefused as error:
         misuse(
-            f"{error}\nREGULARS_ENDPOINT_ALLOW names private networks and hosts that"
-            " are meant; REGULARS_ALLOW_PRIVATE_ENDPOINTS=1 is for development."
+            f"{error.detail or error}. Private networks and hosts that are meant go into"
+            " REGULARS_ENDPOINT_ALLOW; to try it on this machine, plain http too, set"
+            " REGULARS_ALLOW_PRIVATE_ENDPOINTS=1."
         )
     with house.database.transaction() as connection:
         endpoint_id, secret = add_endpoint(
@@ -154,7 +156,11 @@ def test(endpoint_id: str, as_json: bool) -> None:
         "detail": result.detail,
         "duration_ms": result.duration_ms,
     }
-    show(value, f"{result.detail} ({result.duration_ms} ms)", as_json=as_json)
+    show(
+        value,
+        f"{found.url}: {result.detail} ({result.duration_ms} ms)",
+        as_json=as_json,
+    )
     if result.status is None or not 200 <= result.status <= 299:
         raise SystemExit(1)
 

@@ -30,6 +30,11 @@ def check(text: str, as_json: bool) -> None:
     finding = finding_of(answer, may_keep_profile=False, now=now)
     if isinstance(answer, Unavailable):
         note(f"X gave no verdict: {answer.reason}")
+    if house.settings.x_mode != "lookup":
+        note(
+            f"X was not asked, as REGULARS_X_MODE is '{house.settings.x_mode}':"
+            " 'lookup' asks X and needs REGULARS_X_BEARER_TOKEN."
+        )
     value = {
         "handle": parsed.text,
         "verdict": finding.verdict,

@@ -103,13 +103,20 @@ class _Wanted:
     type=click.Choice(_RECIPIENTS),
     help="Whose system that is: 'own' gets the X profile; 'third-party' does not.",
 )
-@click.option("--no-endpoint", is_flag=True, help="Name the endpoint later.")
+@click.option(
+    "--no-endpoint",
+    is_flag=True,
+    help="Do not ask for one; 'endpoint add' does it later.",
+)
 @click.option("--country", help="Of phone numbers without a country code.")
 @click.option("--x-username", help="The shop's own X handle.")
-@click.option("--x-token", help="Bearer token of the shop's X app; '-': read it here.")
+@click.option(
+    "--x-token",
+    help="Bearer token of the shop's X app; '-': read it from standard input.",
+)
 @as_json
 def init(as_json: bool, **given: Any) -> None:
-    """Make what a shop needs: settings file, database, first site, key and endpoint.
+    """Make a shop: settings, database, site, key, endpoint.
 
     Five things are asked, or given as flags: --shop-name, --base-url, --privacy-url,
     --origin and --endpoint with its --recipient. Doing it again changes nothing.
@@ -194,17 +201,26 @@ def _endpoint_asked(
         try:
             settings.check_endpoint_url(text)
         except AddressRefused as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(f"cannot be used: {error.detail or error}") from error
         return text
 
+    def parse_recipient(text: str) -> Recipient:
+        if text not in _RECIPIENTS:
+            raise ValueError(f"must be {' or '.join(_RECIPIENTS)}")
+        return Recipient(text)
+
     url = answers.answer(
-        Question("--endpoint", "The URL of your system that gets the events", parse)
+        Question(
+            "--endpoint",
+            "The URL of your system that gets the events (--no-endpoint: later)",
+            parse,
+        )
     )
     recipient = answers.answer(
         Question(
             "--recipient",
             "Whose system that is: own (the business's own) or third-party",
-            Recipient,
+            parse_recipient,
         )
     )
     return None if url is None or recipient is None else (url, recipient)

@@ -47,7 +47,7 @@ _STOP_WITHIN_S = 5
     "--no-dispatch", is_flag=True, help="The web alone: deliveries go out elsewhere."
 )
 def serve(host: str, port: int, no_dispatch: bool) -> None:
-    """Serve the web application, and by default deliver what it accepts."""
+    """Serve the web, and by default make the deliveries."""
     shop = open_configured()
     with at_work(shop):
         _serve(shop, host, port, dispatches=not no_dispatch)
@@ -92,7 +92,10 @@ def _serve(shop: Shop, host: str, port: int, *, dispatches: bool) -> None:
 
 @click.command()
 def dispatch() -> None:
-    """Deliver what is due, and check handles that could not be checked before."""
+    """Make the deliveries, and check handles that wait.
+
+    That is the half of 'serve' that --no-dispatch leaves out, as a process of its own.
+    """
     with at_work(open_existing()):
         _run_dispatcher()
 
@@ -116,7 +119,7 @@ def _hold(host: str, port: int) -> socket.socket:
         held.close()
         refuse(
             f"Cannot listen on {host}:{port}: {error.strerror}. Stop what is there,"
-            " or choose another with --port."
+            " or choose another --port or --host."
         )
     return held
 

@@ -255,9 +255,9 @@ def _told(
 
 def _as_text(told: dict[str, Any]) -> str:
     lines = [
-        f"{told['customers']} customers continue above version {told['version']}.",
-        f"{told['deliveries']} undelivered events are due now.",
-        f"{told['erased']} erasures were made again.",
+        f"Customers: {told['customers']}, each continuing above version {told['version']}.",
+        f"Undelivered events, due now: {told['deliveries']}.",
+        f"Erasures made again: {told['erased']}.",
     ]
     if told["replaced"]:
         lines.append(f"The database before it is {told['replaced']}.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from regulars.keep.copies import draft_of, make_durable, new_private_file
-from regulars.setting_rows import SETTINGS
+from regulars.setting_rows import FOLLOW_FROM_OTHERS, SETTINGS
 from regulars.settings import PREFIX
 
 _HEADER = """\
@@ -23,7 +23,10 @@ def settings_text(given: Mapping[str, str]) -> str:
         if row.name == "DATA_DIR":
             continue
         name = PREFIX + row.name
-        line = f"# {name}={row.default.replace('`', '')}"
+        default = row.default.replace("`", "")
+        line = f"# {name}={default}"
+        if row.name in FOLLOW_FROM_OTHERS:
+            line = f"# Without it: {default}.\n# {name}="
         if given.get(row.name):
             line = f"{name}={_quoted(given[row.name])}"
         parts.append(f"\n# {row.purpose.replace('`', '')}\n{line}\n")

@@ -170,7 +170,7 @@ def _check_endpoint(
     if row.dead:
         yield warning(
             "endpoint.given_up",
-            f"Endpoint {endpoint.id} was not told {row.dead} events in all the tries.",
+            f"Endpoint {endpoint.id} did not take every event; given up: {row.dead}.",
             "See 'regulars delivery list --state dead'; 'regulars delivery retry ID'"
             " sends one again.",
         )
@@ -189,7 +189,7 @@ def _refusal(endpoint: Endpoint, settings: Settings) -> str | None:
     try:
         settings.check_endpoint_url(endpoint.url)
     except AddressRefused as error:
-        return str(error)
+        return f"{error.detail or error}."
     return None
 
 
