@@ -263,3 +263,12 @@ def test_test_of_a_paused_endpoint(cli: Commands, receiver: Shop) -> None:
     (listed,) = cli.json("endpoint", "list")
     assert listed["state"] == "paused"
     assert json.loads(receiver.requests[0][1])["type"] == "test.ping"
+
+
+def test_a_failed_test_is_no_loss(cli: Commands, receiver: Shop) -> None:
+    """Whoever made the test was told; the doctor does not speak of an event that was given up."""
+    added = add(cli, receiver.url)
+    receiver.status = 500
+    cli.json("endpoint", "test", added["id"], status=1)
+    findings = json.loads(cli.run("doctor", "--json").stdout)
+    assert "endpoint.given_up" not in {finding["id"] for finding in findings}

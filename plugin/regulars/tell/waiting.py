@@ -14,6 +14,8 @@ from regulars.tell.deliveries import (
     delivery_table,
 )
 from regulars.tell.endpoints import Endpoint, list_endpoints
+from regulars.tell.events import event_table
+from regulars_webhooks.events import TEST_PING
 
 # A due delivery waits for a poll, not for minutes: by then no dispatcher is at work.
 STALLED_S = 300
@@ -109,9 +111,16 @@ def list_waiting(connection: Connection, now: datetime) -> list[Waiting]:
 
 
 def _given_up() -> tuple[Any, ...]:
-    # What was cancelled because its customer was erased is in order, and no failure.
+    # What was cancelled because its customer was erased is in order, and no failure; a
+    # test that failed has told whoever made it.
     error = _columns.last_error
+    is_news = (
+        select(event_table.c.id)
+        .where(event_table.c.id == _columns.event_id, event_table.c.type != TEST_PING)
+        .exists()
+    )
     return (
+        is_news,
         _columns.state == DeliveryState.DEAD.value,
         or_(error.is_(None), error.not_like("cancelled:%")),
     )
