@@ -299,3 +299,11 @@ def test_pages_are_not_shared(shop: ShopUnderTest) -> None:
     for path in ("/healthz", f"/signup?site={shop.site.publishable_key}", "/p/x"):
         answer = shop.client.get(path, headers={"Origin": ORIGIN})
         assert SHARED not in answer.headers
+
+
+def test_a_developer_is_told_what_to_send(shop: ShopUnderTest) -> None:
+    """The detail of a refusal is for whoever wrote the call; the field's message for customers."""
+    told = shop.client.post("/v1/signups", json={}).json
+    assert "publishable key" in told["detail"]
+    assert told["errors"][0]["code"] == "site.missing"
+    assert told["errors"][0]["message"] != told["detail"]

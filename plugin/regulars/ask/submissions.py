@@ -17,7 +17,7 @@ from regulars.ask.fields import (
 from regulars.keep import idempotency
 from regulars.keep.sites import find_site
 from regulars.signup import Accepted, Submission
-from regulars.values.messages import sentence
+from regulars.values.messages import hint, sentence
 from regulars.web.house import House
 from regulars.web.languages import language_of
 from regulars.web.problems import FieldError, ProblemError
@@ -106,7 +106,10 @@ _REFUSALS = {
 
 def _refused(status: int, field: str, code: str) -> ProblemError:
     text = _REFUSALS.get(code) or sentence(code, language_of(request))
-    return ProblemError(status, text, [FieldError(field, code, text)])
+    # The sentence is the customer's; on the API it is the shop's developer who reads.
+    is_api = request.path.startswith("/v1/")
+    detail = (hint(code) if is_api else None) or text
+    return ProblemError(status, detail, [FieldError(field, code, text)])
 
 
 def read_form(
