@@ -73,5 +73,22 @@ class OrderLinkRefused(WebhookError):
         self.code = code
 
 
+class ReceiptRefused(WebhookError):
+    """A receipt of a handle check that must not be believed; ``code`` says why."""
+
+    class Code(StrEnum):
+        """Why the receipt was refused."""
+
+        MALFORMED = "malformed"
+        FORGED = "forged"
+        EXPIRED = "expired"
+        NOT_YET_VALID = "not_yet_valid"
+
+    def __init__(self, code: Code) -> None:
+        """Keep *code*."""
+        super().__init__(str(code))
+        self.code = code
+
+
 class MalformedSecret(WebhookError):
     """A signing secret that is empty or not base64. The secret is not quoted."""
