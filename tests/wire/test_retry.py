@@ -13,6 +13,7 @@ from regulars_webhooks.retry import (
     Disable,
     Failure,
     GiveUp,
+    Postpone,
     RetryAt,
     decide,
     parse_retry_after,
@@ -118,7 +119,7 @@ def test_final_answers(
             )
         ),
         answered(302, error=Failure.REDIRECT),
-        *map(failed, Failure),
+        *map(failed, [it for it in Failure if not it.is_ours]),
     ],
     ids=lambda result: str(result.error or result.status),
 )
@@ -127,6 +128,25 @@ def test_everything_else_is_retried(result: DeliveryResult) -> None:
     assert isinstance(decide(1, result, now=NOW), RetryAt)
     assert isinstance(decide(9, result, now=NOW), RetryAt)
     assert GiveUp() == decide(10, result, now=NOW)
+
+
+OURS = [Failure.OUR_RESOLVER, Failure.OUR_NETWORK, Failure.OUR_RESOURCES]
+
+
+@pytest.mark.parametrize("error", OURS)
+@pytest.mark.parametrize("attempt", [1, 10, 11])
+def test_own_trouble_moves_no_schedule(error: Failure, attempt: int) -> None:
+    """Whatever the attempt, it is made again in half a minute as if it had not been."""
+    expected = Postpone(NOW + timedelta(seconds=30))
+    assert expected == decide(attempt, failed(error), now=NOW, jitter=lambda: 0.5)
+
+
+def test_whose_trouble_it_is() -> None:
+    """What looks like the sender's own has a name for where others get through."""
+    assert [it for it in Failure if it.is_ours] == OURS
+    assert Failure.OUR_RESOLVER.theirs is Failure.DNS
+    assert Failure.OUR_NETWORK.theirs is Failure.CONNECT
+    assert Failure.TIMEOUT.theirs is Failure.TIMEOUT
 
 
 @pytest.mark.parametrize(

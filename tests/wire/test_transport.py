@@ -354,8 +354,44 @@ def test_deadline_in_the_resolver(transport: Open) -> None:
         "http://shop.example:8009/", {}, b"{}"
     )
     release.set()
-    assert_late(result)
+    assert result.error is Failure.OUR_RESOLVER
+    assert result.duration_ms <= LATEST_MS
     assert result.detail == "the name was not resolved in time"
+
+
+def unresolved(number: int) -> Callable[..., list[tuple[Any, ...]]]:
+    def refuse(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        raise socket.gaierror(number, "as the system says it")
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (socket.EAI_AGAIN, Failure.OUR_RESOLVER),
+        (socket.EAI_FAIL, Failure.OUR_RESOLVER),
+        (socket.EAI_SYSTEM, Failure.OUR_RESOLVER),
+        (socket.EAI_NONAME, Failure.DNS),
+        (socket.EAI_NODATA, Failure.DNS),
+    ],
+)
+def test_a_resolver_that_cannot_ask_is_ours(
+    transport: Open, number: int, error: Failure
+) -> None:
+    """A name that does not exist is the endpoint's; a resolver that gets no answer is not."""
+    result = transport(resolver=unresolved(number)).send("http://a.example/", {}, b"{}")
+    assert (result.status, result.error) == (None, error)
+
+
+def test_no_route_is_ours(transport: Open) -> None:
+    """An address that no way leads to from here: the system says so at once."""
+    # Of the block for documentation, which is allowed here and routed nowhere.
+    one = transport(
+        allow=["240.0.0.0/4"], resolver=names(a_example=["255.255.255.255"])
+    )
+    result = one.send("http://a.example:8009/", {}, b"{}")
+    assert (result.status, result.error) == (None, Failure.OUR_NETWORK)
 
 
 def test_deadline_while_connecting(transport: Open) -> None:

@@ -28,13 +28,18 @@ SCHEDULE: Final = (
 )
 JITTER: Final = 0.2
 LONGEST_WAIT: Final = timedelta(hours=24)
+OWN_TROUBLE_WAIT: Final = timedelta(seconds=30)
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _GONE: Final = 410
 
 
 class Failure(StrEnum):
-    """Why an attempt failed without an answer, or with one that is never followed (``redirect``)."""
+    """Why an attempt failed without an answer, or with one that is never followed (``redirect``).
+
+    The last three look like trouble of the sender's own: a resolver that does not
+    answer, no way out of its network, nothing left to open a connection with.
+    """
 
     ADDRESS_REFUSED = "address_refused"
     CONNECT = "connect"
@@ -43,6 +48,27 @@ class Failure(StrEnum):
     REDIRECT = "redirect"
     TIMEOUT = "timeout"
     TLS = "tls"
+    OUR_RESOLVER = "our_resolver"
+    OUR_NETWORK = "our_network"
+    OUR_RESOURCES = "our_resources"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the sender is to blame, and not the endpoint."""
+        return self in _THEIRS
+
+    @property
+    def theirs(self) -> "Failure":
+        """The same failure where the endpoint is to blame: others get through meanwhile."""
+        return _THEIRS.get(self, self)
+
+
+# Each failure of the sender's own, and what it is where only one endpoint has it.
+_THEIRS: Final = {
+    Failure.OUR_RESOLVER: Failure.DNS,
+    Failure.OUR_NETWORK: Failure.CONNECT,
+    Failure.OUR_RESOURCES: Failure.OUR_RESOURCES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +107,18 @@ class Disable:
 
 
 @dataclass(frozen=True, slots=True)
+class Postpone:
+    """Try again at ``at`` as if this had been no attempt: the trouble is the sender's own."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """The schedule is over."""
 
 
-Decision = Delivered | RetryAt | Disable | GiveUp
+Decision = Delivered | RetryAt | Postpone | Disable | GiveUp
 
 
 def decide(
@@ -100,8 +133,8 @@ def decide(
     Whatever is not a 2xx is tried again: a redirect (never followed), a 4xx (a
     deployment in between mends it) and a refused address (the name may be mended)
     too. The wait is that of ``SCHEDULE`` ±20 %; a ``Retry-After`` is obeyed as long
-    as it is no shorter than the schedule and no longer than 24 hours. *jitter*
-    returns a number from 0 up to 1.
+    as it is no shorter than the schedule and no longer than 24 hours. What is the
+    sender's own trouble moves no schedule. *jitter* returns a number from 0 up to 1.
 
     Raises:
         ValueError: *attempt* is below 1.
@@ -113,12 +146,15 @@ def decide(
             return Delivered()
         if result.status == _GONE:
             return Disable()
+    spread = 1 - JITTER + 2 * JITTER * jitter()
+    if result.error is not None and result.error.is_ours:
+        return Postpone(now + OWN_TROUBLE_WAIT * spread)
     if attempt > len(SCHEDULE):
         return GiveUp()
     base = SCHEDULE[attempt - 1]
     if result.retry_after is not None:
         return RetryAt(now + min(max(result.retry_after, base), LONGEST_WAIT))
-    return RetryAt(now + base * (1 - JITTER + 2 * JITTER * jitter()))
+    return RetryAt(now + base * spread)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:

@@ -7,8 +7,7 @@ becomes a ``DeliveryResult``; nothing is tried twice here (``retry`` decides tha
 import http.client
 import os
 import socket
-import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from .addresses import Resolver, check_allow
 from .deadlines import Attempt, Rules, Watchdog
 from .errors import AddressRefused
+from .failures import explain
 from .retry import DeliveryResult, Failure, parse_retry_after
 
 RESPONSE_HEAD_BYTES: Final = 4096
@@ -188,7 +188,7 @@ class Transport:
             urllib3.exceptions.HTTPError,
             OSError,
         ) as error:
-            return _failed(attempt, *_explain(attempt, error))
+            return _failed(attempt, *explain(attempt, error))
         finally:
             attempt.finish()
             _attempt.reset(token)
@@ -250,46 +250,3 @@ def _read_head(response: requests.Response) -> bytes:
 
 def _failed(attempt: Attempt, failure: Failure, detail: str) -> DeliveryResult:
     return DeliveryResult(None, failure, detail, None, attempt.elapsed_ms(), b"")
-
-
-def _explain(attempt: Attempt, error: Exception) -> tuple[Failure, str]:
-    causes = list(_causes(error))
-    if attempt.is_late or any(isinstance(cause, TimeoutError) for cause in causes):
-        return Failure.TIMEOUT, _stage(attempt)
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            # The certificate's own words, when there are any; else OpenSSL's.
-            return Failure.TLS, str(
-                getattr(cause, "verify_message", None) or cause.reason
-            )
-    # Never str(error) of a library: it may quote the URL, or bytes that were received.
-    known = [cause for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    detail = str(known[-1].strerror) if known else type(causes[-1]).__name__
-    return attempt.blame or Failure.PROTOCOL, detail
-
-
-def _stage(attempt: Attempt) -> str:
-    match attempt.blame:
-        case Failure.DNS:
-            return "the name was not resolved in time"
-        case Failure.CONNECT:
-            return "no connection in time"
-        case _:
-            return "no answer in time"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """*error* and what lies beneath it: requests and urllib3 wrap in three different ways."""
-    seen: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and cause not in seen:
-            seen.append(cause)
-            yield cause
-            waiting += [
-                *cause.args,
-                getattr(cause, "reason", None),
-                cause.__cause__,
-                cause.__context__,
-            ]
