@@ -6,6 +6,7 @@ import pytest
 
 from regulars.values.contact import ContactCode
 from regulars.values.handle import HandleCode
+from regulars.values.languages import LANGUAGES
 from regulars.values.messages import SENTENCES, FormCode, hint, sentence
 
 CODES = [*HandleCode, *ContactCode, *FormCode]
@@ -20,13 +21,38 @@ def test_every_code_has_a_sentence(code: str) -> None:
     assert code not in words
 
 
-@pytest.mark.parametrize("language", list(SENTENCES))
-def test_no_sentence_is_left_of_a_code_that_is_gone(language: str) -> None:
-    """A table has no row that nothing can raise."""
-    assert set(SENTENCES[language]) <= set(CODES)
+def test_no_sentence_is_left_of_a_code_that_is_gone() -> None:
+    """The table has no row that nothing can raise."""
+    assert set(SENTENCES) <= set(CODES)
 
 
-@pytest.mark.parametrize("language", ["en", "en-GB", "tlh", "", "pt-BR"])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CODES)
+def test_every_language_fills_the_same_gaps(code: str, language: str) -> None:
+    """Each sentence ends as one and names what the English one names."""
+    words = sentence(code, language, **DATA)
+    assert re.fullmatch(r"[^{}]+\.", words)
+    gaps = {value for name, value in DATA.items() if f"{{{name}}}" in SENTENCES[code]}
+    assert all(value in words for value in gaps)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("de", "E-Mail"),
+        ("de-AT", "E-Mail"),
+        ("pt", "e-mail"),
+        ("ar-EG", "بريد إلكتروني"),
+    ],
+)
+def test_a_customer_is_told_in_their_language(language: str, words: str) -> None:
+    """A language is found under any of its countries' tags."""
+    told = sentence("handle.looks_like_email", language)
+    assert words in told
+    assert told != sentence("handle.looks_like_email")
+
+
+@pytest.mark.parametrize("language", ["en", "en-GB", "tlh", ""])
 def test_a_language_without_words_falls_back_to_english(language: str) -> None:
     """A visitor whose language is missing is answered in English rather than not at all."""
     assert "An X handle looks like @name." in sentence(

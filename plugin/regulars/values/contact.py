@@ -19,6 +19,7 @@ from regulars.values.address import (
 from regulars.values.email_address import mask_email, parse_email
 from regulars.values.facebook import mask_facebook, parse_facebook
 from regulars.values.handle import parse_handle
+from regulars.values.languages import N_, SOURCE_LANGUAGE, translate
 from regulars.values.phone import mask_phone, parse_phone
 from regulars.values.verdict import Verdict
 
@@ -36,6 +37,7 @@ __all__ = [
     "KindRow",
     "Ownership",
     "Purpose",
+    "channel_label",
     "parse_email",
     "parse_facebook",
     "parse_phone",
@@ -170,21 +172,21 @@ _CHANNEL_ROWS: Final = (
     ),
     ChannelRow(
         Channel.EMAIL,
-        "E-mail",
+        N_("E-mail"),
         Kind.EMAIL_ADDRESS,
         Delivery.DIRECT,
         offers_need_proof=True,
     ),
     ChannelRow(
         Channel.SMS,
-        "Text message",
+        N_("Text message"),
         Kind.PHONE_NUMBER,
         Delivery.DIRECT,
         offers_need_proof=True,
     ),
     ChannelRow(
         Channel.PHONE,
-        "Phone call",
+        N_("Phone call"),
         Kind.PHONE_NUMBER,
         Delivery.CALL_LIST,
         offers_need_proof=False,
@@ -207,3 +209,8 @@ _CHANNEL_ROWS: Final = (
 CHANNELS: Final[Mapping[Channel, ChannelRow]] = MappingProxyType(
     {row.channel: row for row in _CHANNEL_ROWS}
 )
+
+
+def channel_label(channel: Channel, language: str = SOURCE_LANGUAGE) -> str:
+    """The name of *channel* for people, in *language*; a network's name is the same in all."""
+    return translate(CHANNELS[channel].label, language)

@@ -8,6 +8,8 @@ changes, because what was on the screen is then another sentence.
 from dataclasses import dataclass
 
 from regulars.values.contact import Channel
+from regulars.values.languages import LANGUAGES as LANGUAGES
+from regulars.values.languages import N_, translate
 
 X_LINK = "x_link"
 CONTACT_CHANNEL = "contact_channel"
@@ -29,46 +31,40 @@ class Wording:
     text: str
 
 
-_TEXTS: dict[str, dict[str, str]] = {
-    "en": {
-        X_LINK: (
-            "If you give your X handle, {shop} checks with X that it exists and keeps"
-            " it, with your public profile, in your customer record. You can undo this"
-            " at any time.{privacy}"
-        ),
-        CONTACT_CHANNEL: (
-            "{shop} will use the way you choose for your orders and for important"
-            " news, such as a closure or a changed booking."
-        ),
-        CONVERSATION_X: "{shop} may follow me and talk with me on X.",
-        offers_wording(Channel.X): "{shop} may tell me about offers on X.",
-        offers_wording(Channel.EMAIL): "{shop} may e-mail me offers.",
-        offers_wording(Channel.SMS): (
-            "{shop} may send me automated texts with offers at this number. Not a"
-            " condition of buying. Message and data rates may apply. Reply STOP to end."
-        ),
-        offers_wording(Channel.PHONE): "{shop} may call me about offers.",
-        offers_wording(Channel.WHATSAPP): "{shop} may send me offers on WhatsApp.",
-        offers_wording(
-            Channel.FACEBOOK
-        ): "{shop} may tell me about offers on Facebook.",
-    }
+_TEXTS: dict[str, str] = {
+    X_LINK: N_(
+        "If you give your X handle, {shop} checks with X that it exists and keeps"
+        " it, with your public profile, in your customer record. You can undo this"
+        " at any time."
+    ),
+    CONTACT_CHANNEL: N_(
+        "{shop} will use the way you choose for your orders and for important"
+        " news, such as a closure or a changed booking."
+    ),
+    CONVERSATION_X: N_("{shop} may follow me and talk with me on X."),
+    offers_wording(Channel.X): N_("{shop} may tell me about offers on X."),
+    offers_wording(Channel.EMAIL): N_("{shop} may e-mail me offers."),
+    offers_wording(Channel.SMS): N_(
+        "{shop} may send me automated texts with offers at this number. Not a"
+        " condition of buying. Message and data rates may apply. Reply STOP to end."
+    ),
+    offers_wording(Channel.PHONE): N_("{shop} may call me about offers."),
+    offers_wording(Channel.WHATSAPP): N_("{shop} may send me offers on WhatsApp."),
+    offers_wording(Channel.FACEBOOK): N_(
+        "{shop} may tell me about offers on Facebook."
+    ),
 }
 # For forms that show one label and no other text, such as a shop platform's own checkout.
-_LABELS: dict[str, dict[str, str]] = {
-    "en": {
-        X_LINK: (
-            "X handle (optional): {shop} checks it with X and keeps it with your public"
-            " profile"
-        ),
-        CONTACT_CHANNEL: (
-            "How may {shop} reach you about orders and important news? (optional)"
-        ),
-    }
+_LABELS: dict[str, str] = {
+    X_LINK: N_(
+        "X handle (optional): {shop} checks it with X and keeps it with your public"
+        " profile"
+    ),
+    CONTACT_CHANNEL: N_(
+        "How may {shop} reach you about orders and important news? (optional)"
+    ),
 }
-_PRIVACY = {"en": " How {shop} handles your data: {url}"}
-
-LANGUAGES: tuple[str, ...] = tuple(_TEXTS)
+_PRIVACY = N_("How {shop} handles your data: {url}")
 
 
 def wording_ids(channels: tuple[Channel, ...]) -> tuple[str, ...]:
@@ -85,10 +81,10 @@ def render_wording(
     Raises:
         KeyError: no such wording, or none in *language*.
     """
-    privacy = ""
-    if privacy_url:
-        privacy = _PRIVACY[language].format(shop=shop_name, url=privacy_url)
-    return _TEXTS[language][wording_id].format(shop=shop_name, privacy=privacy)
+    text = _in(language, _TEXTS[wording_id]).format(shop=shop_name)
+    if wording_id != X_LINK or not privacy_url:
+        return text
+    return f"{text} {_in(language, _PRIVACY).format(shop=shop_name, url=privacy_url)}"
 
 
 def render_labels(language: str, *, shop_name: str) -> dict[str, str]:
@@ -97,7 +93,14 @@ def render_labels(language: str, *, shop_name: str) -> dict[str, str]:
     Raises:
         KeyError: there are none in *language*.
     """
-    texts = _LABELS[language]
     return {
-        wording_id: text.format(shop=shop_name) for wording_id, text in texts.items()
+        wording_id: _in(language, text).format(shop=shop_name)
+        for wording_id, text in _LABELS.items()
     }
+
+
+def _in(language: str, text: str) -> str:
+    # English under another language's key would prove a text that nobody was shown.
+    if language not in LANGUAGES:
+        raise KeyError(language)
+    return translate(text, language)
