@@ -3,8 +3,12 @@
     python examples/fake_x.py --port 0      prints its address, serves until Ctrl-C
     with FakeX() as x:                      in a test
         x.answers["analima"] = LIMITED      keys are handles in lower case
+        x.rename("Caio1970", "Caio_70")     the same account, another handle
 
-Shapes: https://docs.x.com/x-api/users/lookup/integrate and
+It answers the calls by one handle, by a hundred and by a hundred ids, counts them and the
+users that X would bill (`GET /books`), and lets its accounts be renamed, suspended and so
+on by whoever looks at its page. Shapes: https://docs.x.com/openapi.json (2.167 as of
+August 2026), https://docs.x.com/x-api/users/lookup/integrate and
 https://docs.x.com/x-api/fundamentals/response-codes-and-errors. A handle that means
 trouble befalls its whole batch. Standard library only; it listens on 127.0.0.1 alone.
 """
@@ -12,7 +16,6 @@ trouble befalls its whole batch. Standard library only; it listens on 127.0.0.1 
 import argparse
 import html
 import json
-import math
 import re
 import socket
 import struct
@@ -21,7 +24,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -34,10 +36,9 @@ from examples.fake_x_samples import (
     ANA,
     LIMITED,
     NOT_FOUND,
-    PROBLEMS,
     SAMPLES,
+    SUSPENDED,
     UNAUTHORIZED,
-    Answer,
     Gone,
     Reply,
     Sent,
@@ -45,24 +46,19 @@ from examples.fake_x_samples import (
     problem,
     user,
 )
+from examples.fake_x_world import FIELDS_OF, World
 
 __all__ = ["ANA", "LIMITED", "SAMPLES", "FakeX", "Gone", "Reply", "Stunt", "user"]
 
 _HANDLE = re.compile("[A-Za-z0-9_]{1,15}")
-_FIELD = re.compile(  # those that the specification knew before and after 2026-08-07
-    "created_at|description|entities|id|location|name|parody|profile_banner_url|"
-    "profile_image_url|protected|public_metrics|url|username|verified|verified_type"
-)
+_ID = re.compile("[0-9]{1,19}")
 _PAGE = Path(__file__).with_name("fake_x.html")
 
 
-class FakeX(ThreadingHTTPServer):
-    """The server, up between `with` and its end.
+class FakeX(World, ThreadingHTTPServer):
+    """The server, up between `with` and its end; `url` is its address.
 
-    `url` is its address, `calls` what each well-formed call asked, `billed` the users
-    returned. Handles without an entry in `answers` do not exist, unless *everyone* does.
-    With *recover_after_s* a handle that means trouble is found that long after it was
-    first asked; *clock* is read for that alone, in seconds.
+    *spec* is the version of X's specification whose fields and metrics it knows.
     """
 
     request_queue_size = 64  # callers at once
@@ -73,20 +69,22 @@ class FakeX(ThreadingHTTPServer):
         *,
         everyone: bool = False,
         recover_after_s: float | None = None,
+        limit: int | None = None,
+        spec: str = "2.167",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Bind *port* of 127.0.0.1, a free one for 0."""
-        super().__init__(("127.0.0.1", port), _Handler)
+        """Bind *port* of 127.0.0.1, a free one for 0; the rest is `World`'s."""
+        World.__init__(
+            self,
+            everyone=everyone,
+            recover_after_s=recover_after_s,
+            limit=limit,
+            clock=clock,
+        )
+        ThreadingHTTPServer.__init__(self, ("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.answers: dict[str, Answer] = {name.lower(): it for name, _, it in SAMPLES}
-        self.calls: list[tuple[str, ...]] = []
-        self.billed = 0
-        self.everyone = everyone
-        self.recover_after_s = recover_after_s
-        self.clock = clock
-        self.first_asked: dict[str, float] = {}
+        self.spec = spec
         self.closing = threading.Event()
-        self.books = threading.Lock()
 
     def __enter__(self) -> Self:
         """Serve from a thread of its own."""
@@ -102,61 +100,37 @@ class FakeX(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a caller who leaves in the middle is part of the play."""
 
-    def answer_to(self, handle: str) -> Answer:
-        """What becomes of *handle* now; trouble passes when it is to pass."""
-        stranger = user(handle, handle) if self.everyone else NOT_FOUND
-        answer = self.answers.get(handle.lower(), stranger)
-        if self.recover_after_s is None or not isinstance(answer, Reply | Stunt):
-            return answer
-        now = self.clock()
-        left_s = (
-            self.first_asked.setdefault(handle.lower(), now)
-            + self.recover_after_s
-            - now
-        )
-        if left_s <= 0:
-            return user(handle, handle.replace("_", " ").title())
-        if isinstance(answer, Reply) and answer.reset_in_s is not None:
-            # Whoever obeys the header comes back when the trouble is over.
-            return replace(answer, reset_in_s=math.ceil(left_s) + 1)
-        return answer
 
-    def reply(self, handles: list[str], parameter: str, only: set[str]) -> Sent:
-        """The answer to one well-formed call, and its entry in the books."""
-        told = {it: self.answer_to(it) for it in handles}
-        trouble = [it for it in told.values() if isinstance(it, Reply | Stunt)]
-        users = [it for it in told.values() if isinstance(it, dict)]
-        gone = [(handle, it) for handle, it in told.items() if isinstance(it, Gone)]
-        with self.books:
-            self.calls.append(tuple(handles))
-            self.billed += 0 if trouble else len(users)
-        if trouble:
-            return trouble[0]
-        data = [{k: v for k, v in it.items() if k in only} for it in users]
-        errors = [_error(it, handle, parameter) for handle, it in gone]
-        body: dict[str, Any] = {"errors": errors} if errors else {}
-        if data:
-            # The order of the question is not promised, so it is not kept.
-            body["data"] = data[0] if parameter == "username" else data[::-1]
-        return Reply(200 if data else max(it.status for _, it in gone), body)
-
-
-def _error(gone: Gone, handle: str, parameter: str) -> dict[str, Any]:
-    return {
-        "value": handle,
-        "detail": gone.detail % handle,
-        "title": gone.title,
-        "resource_type": "user",
-        "parameter": parameter,
-        "resource_id": handle,
-        "type": PROBLEMS + "resource-not-found",
-    }
-
-
-def _refusal(parameter: str, value: str, why: str) -> Reply:
-    message = f"The `{parameter}` query parameter value [{value}] {why}"
+def _refusal(parameter: str, message: str, value: str) -> Reply:
     errors = [{"parameters": {parameter: [value]}, "message": message}]
-    return problem(400, "invalid-request", "Invalid Request", message, errors=errors)
+    return problem(
+        400,
+        "invalid-request",
+        "Invalid Request",
+        "One or more parameters to your request was invalid.",
+        errors=errors,
+    )
+
+
+def _odd_value(parameter: str, value: str, why: str) -> Reply:
+    message = f"The `{parameter}` query parameter value [{value}] {why}"
+    return _refusal(parameter, message, value)
+
+
+_NOT_WITH_THIS_TOKEN = problem(
+    403,
+    "unsupported-authentication",
+    "Unsupported Authentication",
+    "Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.",
+    status=403,
+)
+_CHANGES: dict[str, Callable[[World, str], None]] = {
+    "renamed": lambda x, handle: x.rename(handle, f"{handle[:11]}_new"),
+    "recycled": lambda x, handle: x.recycle(handle, f"{handle[:11]}_old"),
+    "protected": lambda x, handle: x.protect(handle),
+    "suspended": lambda x, handle: x.becomes(handle, SUSPENDED),
+    "deleted": lambda x, handle: x.becomes(handle, NOT_FOUND),
+}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -164,36 +138,73 @@ class _Handler(BaseHTTPRequestHandler):
     server: FakeX
 
     def do_GET(self) -> None:
-        """Route: the page for people, the two look-ups, 404 for the rest."""
+        """Route: the page for people, the books, the three look-ups, 404 for the rest."""
         url = urlsplit(self.path)
-        query = {k: v[0] for k, v in parse_qs(url.query).items()}  # one counts, as on X
-        asked = {*filter(None, query.get("user.fields", "").split(","))}
-        single = re.fullmatch("/2/users/by/username/([^/]*)", url.path)
-        answer: Sent = Reply(200, _page(self.server.recover_after_s))
-        if single:
-            answer = self.look_up([unquote(single[1])], "username", asked)
-        elif url.path == "/2/users/by":
-            listed = query.get("usernames", "").split(",")
-            answer = self.look_up(listed, "usernames", asked)
-        elif url.path != "/":
-            answer = problem(404, "about:blank", "Not Found", "Not Found")
+        if url.path == "/":
+            answer: Sent = Reply(200, _page(self.server))
+        elif url.path == "/books":
+            answer = Reply(200, self.server.summary())
+        else:
+            # Of a parameter that comes twice the first counts.
+            query = {k: v[0] for k, v in parse_qs(url.query).items()}
+            answer = self.route(url.path, query)
         if isinstance(answer, Stunt):
             return self.play(answer)
         self.wfile.write(_bytes(answer))
 
-    def look_up(self, handles: list[str], parameter: str, asked: set[str]) -> Sent:
-        """The answer to a look-up of *handles*, as well as the call is formed."""
-        odd = [handle for handle in handles if not _HANDLE.fullmatch(handle)]
-        unknown = [name for name in asked if not _FIELD.fullmatch(name)]
+    def do_POST(self) -> None:
+        """Let something happen to an account, as the form on the page says."""
+        length = int(self.headers.get("Content-Length", "0"))
+        form = parse_qs(self.rfile.read(length).decode())
+        change = _CHANGES.get(form.get("becomes", [""])[0])
+        handle = form.get("handle", [""])[0].strip().lstrip("@")
+        if self.path != "/change" or change is None or not _HANDLE.fullmatch(handle):
+            self.wfile.write(_bytes(Reply(400, "<p>Which handle becomes what?")))
+            return
+        with suppress(LookupError):  # there is no such account to change
+            change(self.server, handle)
+        self.send_response(303)
+        self.send_header("Location", "/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def route(self, path: str, query: dict[str, str]) -> Sent:
+        """The answer to a call of X's."""
+        fields = {*filter(None, query.get("user.fields", "").split(","))}
+        single = re.fullmatch("/2/users/by/username/([^/]*)", path)
+        if single:
+            return self.look_up([unquote(single[1])], "username", fields)
+        if path == "/2/users/by":
+            listed = query.get("usernames", "").split(",")
+            return self.look_up(listed, "usernames", fields)
+        if path == "/2/users":
+            return self.look_up(query.get("ids", "").split(","), "ids", fields)
+        if path == "/2/users/me":
+            return _NOT_WITH_THIS_TOKEN
+        return problem(404, "about:blank", "Not Found", "Not Found", status=404)
+
+    def look_up(self, asked: list[str], parameter: str, fields: set[str]) -> Sent:
+        """The answer to a look-up of *asked*, as well as the call is formed."""
+        grammar = _ID if parameter == "ids" else _HANDLE
+        odd = [value for value in asked if not grammar.fullmatch(value)]
+        known = FIELDS_OF[self.server.spec]
+        unknown = sorted(fields - known)
         if not re.fullmatch(r"Bearer \S+", self.headers.get("Authorization", "")):
             return UNAUTHORIZED
         if odd:
-            return _refusal(parameter, odd[0], f"does not match ^{_HANDLE.pattern}$")
+            why = f"does not match ^{grammar.pattern}$"
+            return _odd_value(parameter, odd[0], why)
         if unknown:
-            return _refusal("user.fields", unknown[0], "is not allowed")
-        if len(handles) > 100:
-            return _refusal(parameter, str(len(handles)), "has more than 100 items")
-        return self.server.reply(handles, parameter, asked | {"id", "name", "username"})
+            why = f"is not one of [{','.join(sorted(known))}]"
+            return _odd_value("user.fields", unknown[0], why)
+        if len(asked) > 100:
+            what = f"The number of values in the `{parameter}` query parameter list"
+            count = str(len(asked))
+            return _refusal(
+                parameter, f"{what} [{count}] is not between 1 and 100", count
+            )
+        only = fields | {"id", "name", "username"}
+        return _of_spec(self.server.reply(asked, parameter, only), self.server.spec)
 
     def play(self, stunt: Stunt) -> None:
         """Answer late, never, or bit by bit; what arrives in the end is Ana."""
@@ -220,6 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: standard output holds the address alone."""
 
 
+def _of_spec(sent: Sent, spec: str) -> Sent:
+    """*sent* with the metrics by the names that *spec* has: posts were tweets once."""
+    if spec == "2.159" and isinstance(sent, Reply):
+        text = json.dumps(sent.body).replace('"post_count"', '"tweet_count"')
+        return Reply(sent.status, json.loads(text), sent.reset_in_s, sent.allowance)
+    return sent
+
+
 def _bytes(reply: Reply) -> bytes:
     page = reply.body if isinstance(reply.body, str) else ""
     body = (page or json.dumps(reply.body)).encode()
@@ -227,18 +246,30 @@ def _bytes(reply: Reply) -> bytes:
     headers = {"content-type": kind, "content-length": str(len(body))}
     if reply.reset_in_s is not None:
         headers["x-rate-limit-reset"] = str(int(time.time()) + reply.reset_in_s)
+    if reply.allowance is not None:
+        remaining, limit = reply.allowance
+        headers["x-rate-limit-limit"] = str(limit)
+        headers["x-rate-limit-remaining"] = str(remaining)
     lines = [f"{name}: {it}" for name, it in headers.items()]
     return "\r\n".join([f"HTTP/1.1 {reply.status} X", *lines, "", ""]).encode() + body
 
 
-def _page(recover_after_s: float | None) -> str:
+def _page(x: FakeX) -> str:
     rows = "".join(f"<tr><td>@{n}<td>{html.escape(does)}" for n, does, _ in SAMPLES)
     passes = (
         ""
-        if recover_after_s is None
-        else f" Trouble passes {recover_after_s:g} seconds after a handle was first asked; it is found then."
+        if x.recover_after_s is None
+        else f" Trouble passes {x.recover_after_s:g} seconds after a handle was first asked; it is found then."
     )
-    return _PAGE.read_text("utf-8").format(rows=rows, passes=passes)
+    changes = "".join(f"<option>{name}" for name in _CHANGES)
+    books = x.summary()
+    return _PAGE.read_text("utf-8").format(
+        rows=rows,
+        passes=passes,
+        changes=changes,
+        calls=books["calls"],
+        billed=books["users_billed"],
+    )
 
 
 def main() -> None:
@@ -247,9 +278,19 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--everyone", action="store_true", help="unknown handles exist")
     parser.add_argument("--recover-after", type=float, help="seconds trouble lasts")
+    parser.add_argument(
+        "--limit", type=int, default=300, help="calls of a kind in 15 minutes"
+    )
+    parser.add_argument(
+        "--spec", choices=FIELDS_OF, default="2.167", help="whose fields it knows"
+    )
     asked = parser.parse_args()
     with FakeX(
-        asked.port, everyone=asked.everyone, recover_after_s=asked.recover_after
+        asked.port,
+        everyone=asked.everyone,
+        recover_after_s=asked.recover_after,
+        limit=asked.limit,
+        spec=asked.spec,
     ) as x:
         print(x.url, flush=True)
         with suppress(KeyboardInterrupt):

@@ -73,7 +73,11 @@ def test_only_the_fields_asked(x: FakeX) -> None:
         ),
         ("/2/users/by/username/broke_bea", 402, "Payment Required"),
         ("/2/users/by?usernames=AnaLima,capped_cy", 429, "UsageCapExceeded"),
-        ("/2/users/me", 404, "Not Found"),
+        ("/2/users/me", 403, "Unsupported Authentication"),
+        ("/2/tweets", 404, "Not Found"),
+        ("/2/users?ids=42,abc", 400, "Invalid Request"),
+        ("/2/users?ids=" + ",".join(["1"] * 101), 400, "Invalid Request"),
+        ("/2/users", 400, "Invalid Request"),
     ],
 )
 def test_refusals(x: FakeX, path: str, status: int, title: str) -> None:
