@@ -9,29 +9,36 @@ import pytest
 from tests.fakes import FakeLookup
 from tests.shops import ShopUnderTest
 
+from regulars.check.cache import Freshness
 from regulars.check.gate import Gate, Trouble, find_trouble
 from regulars.check.lookup import (
+    AccountLookup,
     Answer,
     Found,
-    HandleLookup,
     NotFound,
     Reason,
     Suspended,
     Unavailable,
 )
+from regulars.check.terms import Terms
 from regulars.check.usage import Caps
 from regulars.values.handle import Handle
 
 ANA = Handle("ana")
-NOT_OF_X = {Reason.BUSY, Reason.BUDGET_SPENT}
+NOT_OF_X = {Reason.BUSY, Reason.SPARING, Reason.BUDGET_SPENT}
 PROBLEMS = [reason for reason in Reason if reason not in NOT_OF_X]
-PLENTY = Caps(users_a_day=1000, usd_a_month=10.0)
+# Nothing is kept, so that each look-up of the same handle comes to X.
+TERMS = Terms(
+    caps=Caps(users_a_day=1000, usd_a_month=10.0),
+    freshness=Freshness(found=timedelta(), not_found=timedelta()),
+    retry=timedelta(seconds=5),
+)
 NO_TIMEOUTS = [reason for reason in PROBLEMS if reason is not Reason.TIMEOUT]
 
 
-def gate(shop: ShopUnderTest, lookup: HandleLookup, *, waiting: int = 4) -> Gate:
+def gate(shop: ShopUnderTest, lookup: AccountLookup, *, waiting: int = 4) -> Gate:
     """A gate as one process has it; its state is in the shop's database."""
-    return Gate(lookup, shop.house.database, retry_s=5.0, waiting=waiting, caps=PLENTY)
+    return Gate(lookup, shop.house.database, TERMS, waiting=waiting)
 
 
 def trouble(shop: ShopUnderTest) -> Trouble | None:
@@ -46,9 +53,10 @@ def wait_s(shop: ShopUnderTest) -> float:
     return (known.retry_at - shop.clock()).total_seconds()
 
 
-def ask(shop: ShopUnderTest, through: Gate) -> Answer:
-    """What a signup is told of @ana."""
-    return through.look_up([ANA], timeout_s=2.0, now=shop.clock())["ana"]
+def ask(shop: ShopUnderTest, through: Gate, handle: Handle = ANA) -> Answer:
+    """What a signup is told of *handle*, within ten seconds."""
+    answers = through.look_up([handle], timeout_s=10.0, now=shop.clock())
+    return answers[handle.key]
 
 
 def probe(shop: ShopUnderTest, through: Gate) -> Answer:
@@ -134,8 +142,12 @@ def test_a_signup_that_met_the_same_trouble_late_does_not_make_the_wait_longer(
             started.wait(10)
             return {h.key: Unavailable(Reason.SERVER_ERROR) for h in handles}
 
-    through = gate(shop, Slow())
-    threads = [threading.Thread(target=ask, args=(shop, through)) for _ in range(4)]
+    slow = Slow()
+    threads = [
+        # In processes of their own: in one of them they would go together.
+        threading.Thread(target=ask, args=(shop, gate(shop, slow), Handle(f"guest{n}")))
+        for n in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -267,7 +279,10 @@ def test_at_most_half_of_the_threads_wait(shop: ShopUnderTest) -> None:
     """With the places taken the next is told at once that X was not asked, and that is no trouble."""
     silent = Silent()
     through = gate(shop, silent, waiting=2)
-    waiting = [threading.Thread(target=ask, args=(shop, through)) for _ in range(2)]
+    waiting = [
+        threading.Thread(target=ask, args=(shop, through, Handle(f"guest{n}")))
+        for n in range(2)
+    ]
     for thread in waiting:
         thread.start()
     for _ in waiting:
@@ -285,15 +300,15 @@ def test_24_signups_at_once_while_x_is_silent(
 ) -> None:
     """Four wait, which is half of the web's threads; twenty are answered while they do."""
     silent = Silent()
-    shop = open_under_test(silent)
-    form = {"x_handle": "ana", **shop.consent()}
+    shop = open_under_test(silent, X_TIMEOUT_S="20")
     verdicts: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def sign_up() -> None:
+    def sign_up(handle: str) -> None:
         client = ShopUnderTest(shop.shop, shop.clock, shop.site, shop.key)
-        verdicts.put(client.sign_up(**form).json["handle"]["verdict"])
+        told = client.sign_up(by_key=True, x_handle=handle, **shop.consent())
+        verdicts.put(told.json["handle"]["verdict"])
 
-    threads = [threading.Thread(target=sign_up) for _ in range(24)]
+    threads = [threading.Thread(target=sign_up, args=(f"guest{n}",)) for n in range(24)]
     for thread in threads:
         thread.start()
     assert [verdicts.get(timeout=20) for _ in range(20)] == ["pending"] * 20

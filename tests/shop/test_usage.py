@@ -1,5 +1,7 @@
 """What X may cost: users returned are counted, and beyond the caps nobody is asked."""
 
+import logging
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -8,7 +10,9 @@ from tests.fakes import START, Clock, FakeLookup
 from tests.shop.by_hand import recheck
 from tests.shops import ShopUnderTest
 
-from regulars.check.usage import Caps, Usage, count_users
+from regulars.check.lookup import HandleLookup, Reason, Unavailable
+from regulars.check.usage import Bill, Caps, Usage, reserve, settle
+from regulars.values.handle import Handle
 
 Open = Callable[..., ShopUnderTest]
 
@@ -83,7 +87,15 @@ def test_a_recheck_asks_for_no_more_than_is_left(
 ) -> None:
     """Of five that wait, three are asked for where three are left."""
     shop = open_under_test(lookup, X_DAILY_LOOKUPS="3")
-    count_users(shop.house.database, 3, clock())
+    caps = Caps(users_a_day=3, usd_a_month=10.0)
+    with shop.house.database.transaction() as connection:
+        settle(
+            connection,
+            caps,
+            reserve(connection, caps, Bill(3), clock()),
+            Bill(3),
+            clock(),
+        )
     for number in range(5):
         lookup.found(f"user{number}", str(number))
         assert sign_up(shop, f"user{number}") == "pending"
@@ -110,3 +122,114 @@ def test_what_is_left_and_until_when(
     found = Usage(today, month, Caps(users_a_day=5, usd_a_month=0.10))
     assert found.users_left == left
     assert found.free_again_at(START) == again
+
+
+def test_what_is_put_by_cannot_be_spent_twice(
+    shop: ShopUnderTest, clock: Clock
+) -> None:
+    """A call under way keeps its share; what it did not bring back is there again."""
+    caps = Caps(users_a_day=100, usd_a_month=10.0)
+    database = shop.house.database
+    with database.transaction() as connection:
+        first = reserve(connection, caps, Bill(own=70), clock())
+    with database.transaction() as connection:
+        second = reserve(connection, caps, Bill(own=70), clock())
+        assert (first.bill, second.bill) == (Bill(70), Bill(30))
+        settle(connection, caps, first, Bill(own=20), clock())
+        third = reserve(connection, caps, Bill(own=70), clock())
+    assert third.bill == Bill(50)
+    assert usage(shop).users_today == 20
+
+
+def test_many_at_once_do_not_overspend(
+    open_under_test: Open, lookup: FakeLookup
+) -> None:
+    """Twelve threads, seven users left: seven are asked for."""
+    shop = open_under_test(lookup, X_DAILY_LOOKUPS="7")
+    for number in range(12):
+        lookup.found(f"user{number}", str(number))
+    start = threading.Barrier(12)
+    gate = shop.house.gate
+
+    def ask(number: int) -> None:
+        start.wait()
+        gate.probe([Handle(f"user{number}")], timeout_s=20, now=shop.clock())
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(lookup.asked) == 7
+    assert (usage(shop).users_today, usage(shop).reserved) == (7, 0)
+
+
+def sweep(check: HandleLookup, shop: ShopUnderTest, count: int) -> list[object]:
+    """What the public check says of *count* handles that exist, one after the other."""
+    told = []
+    for number in range(count):
+        handle = Handle(f"swept{number}")
+        answers = check.look_up([handle], timeout_s=2.0, now=shop.clock())
+        told.append(answers[handle.key])
+    return told
+
+
+def test_the_public_check_has_a_fifth(
+    open_under_test: Open, lookup: FakeLookup, clock: Clock
+) -> None:
+    """A sweep spends a fifth of the day's users, then X is not asked, and signups go on."""
+    shop = open_under_test(lookup, X_DAILY_LOOKUPS="50")
+    for number in range(30):
+        lookup.found(f"swept{number}", str(number))
+    told = sweep(shop.house.check_lookup, shop, 30)
+    spent = Unavailable(Reason.BUDGET_SPENT, datetime(2026, 11, 22, tzinfo=UTC))
+    assert told[10:] == [spent] * 20
+    assert len(lookup.asked) == 10
+    assert (usage(shop).public_today, usage(shop).public_left) == (10, 0)
+    lookup.found("ana", "1000")
+    assert sign_up(shop, "ana") == "found"
+    assert usage(shop).users_left == 39
+    clock.advance(86_400)
+    assert usage(shop).public_left == 10
+
+
+def test_the_fifth_holds_for_the_month_too(
+    open_under_test: Open, lookup: FakeLookup, clock: Clock
+) -> None:
+    """Ten cents are ten users, of which two are the public check's, on whatever day."""
+    shop = open_under_test(lookup, X_MONTHLY_BUDGET_USD="0.10")
+    for number in range(5):
+        lookup.found(f"swept{number}", str(number))
+    sweep(shop.house.check_lookup, shop, 2)
+    clock.advance(86_400)
+    told = sweep(shop.house.check_lookup, shop, 5)
+    spent = Unavailable(Reason.BUDGET_SPENT, datetime(2026, 12, 1, tzinfo=UTC))
+    assert told[2:] == [spent] * 3
+    assert usage(shop).users_left == 8
+
+
+def test_what_the_public_check_learned_a_signup_does_not_pay_again(
+    shop: ShopUnderTest, lookup: FakeLookup
+) -> None:
+    """For an hour: what a visitor only tried is not kept for longer."""
+    lookup.found("swept0", "42")
+    sweep(shop.house.check_lookup, shop, 1)
+    shop.clock.advance(3599)
+    assert sign_up(shop, "swept0") == "found"
+    assert len(lookup.asked) == 1
+    shop.clock.advance(1)
+    sign_up(shop, "swept0")
+    assert len(lookup.asked) == 2
+
+
+def test_the_operator_is_told_at_80_and_100_percent(
+    open_under_test: Open, lookup: FakeLookup, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once each a day in the log, and whenever the doctor or the metrics are asked."""
+    shop = open_under_test(lookup, X_DAILY_LOOKUPS="10")
+    caplog.set_level(logging.WARNING, "regulars.check.usage")
+    for number in range(10):
+        lookup.found(f"user{number}", str(number))
+        sign_up(shop, f"user{number}")
+    assert [record.percent for record in caplog.records] == [80, 100]
+    assert "regulars_x_share_of_caps 1.0" in shop.client.get("/metrics").text

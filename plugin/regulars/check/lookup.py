@@ -1,12 +1,13 @@
 """The port through which the use cases learn whether a handle is an account on X."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from regulars.values.handle import Handle
+from regulars.values.instants import to_rfc3339
 from regulars.values.verdict import Verdict
 
 # X's own limit on one call: https://docs.x.com/x-api/users/lookup/introduction
@@ -27,6 +28,8 @@ class Reason(StrEnum):
     UNEXPECTED = "unexpected"
     BUSY = "busy"
     """Too many threads wait for X already; X itself was not asked."""
+    SPARING = "sparing"
+    """Half of the calls that X allows for now are used; the rest are made with a hundred handles each."""
     BUDGET_SPENT = "budget_spent"
     """What the shop is ready to pay X for is used up; X itself was not asked."""
 
@@ -47,6 +50,15 @@ _FOR_THE_OPERATOR = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What X last said of its limit on one kind of call; ``reset_at`` is aware UTC."""
+
+    limit: int
+    remaining: int
+    reset_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What X tells of an account, with X's own spelling of its handle.
 
@@ -63,6 +75,20 @@ class Profile:
     created_at: datetime | None
     verified_type: str | None
 
+    def as_json(self) -> dict[str, Any]:
+        """The profile as it is stored."""
+        told = asdict(self)
+        if self.created_at is not None:
+            told["created_at"] = to_rfc3339(self.created_at)
+        return told
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Profile":
+        """The profile that was stored as *told*."""
+        at = told["created_at"]
+        created_at = datetime.fromisoformat(at) if at else None
+        return cls(**{**told, "created_at": created_at})
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -76,16 +102,22 @@ class Found:
     user_id: str
     username: str
     profile: Profile | None
+    asked_at: datetime | None = field(default=None, compare=False)
+    """When X said so, if that was earlier (aware UTC); so it is in the next two."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
     """X knows no account of that handle."""
 
+    asked_at: datetime | None = field(default=None, compare=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
     """X has suspended the account."""
+
+    asked_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +150,24 @@ class HandleLookup(Protocol):
         ...
 
 
+class IdLookup(Protocol):
+    """Whatever can say of numeric ids what has become of the accounts behind them."""
+
+    def look_up_ids(
+        self, user_ids: Sequence[str], *, timeout_s: float, now: datetime
+    ) -> Mapping[str, Answer]:
+        """Answer for each of *user_ids*, keyed by the id: neither more nor less.
+
+        A `Found` has the id asked and the handle that the account has now. Timing and
+        errors are as ``HandleLookup.look_up`` promises.
+        """
+        ...
+
+
+class AccountLookup(HandleLookup, IdLookup, Protocol):
+    """Whatever can be asked by handle and by id."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoLookup:
     """The look-up of the modes ``format`` and ``off``: it asks nobody."""
@@ -131,6 +181,12 @@ class NoLookup:
     ) -> Mapping[str, Answer]:
         """Answer `NotAsked` for each of *handles*."""
         return {handle.key: NotAsked() for handle in handles}
+
+    def look_up_ids(
+        self, user_ids: Sequence[str], *, timeout_s: float, now: datetime
+    ) -> Mapping[str, Answer]:
+        """Answer `NotAsked` for each of *user_ids*."""
+        return {user_id: NotAsked() for user_id in user_ids}
 
 
 def verdict_of(answer: Answer) -> Verdict:

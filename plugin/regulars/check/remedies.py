@@ -47,6 +47,9 @@ _REMEDIES = {
         "What the shop lets X cost is used up.",
         "Raise REGULARS_X_DAILY_LOOKUPS or REGULARS_X_MONTHLY_BUDGET_USD, or wait.",
     ),
+    Reason.SPARING: Remedy(
+        "Half of the calls that X allows in a quarter of an hour are used.", _WAIT
+    ),
     Reason.BUSY: Remedy("More look-ups are waiting for X than may wait.", _WAIT),
 }
 

@@ -1,13 +1,14 @@
-"""What X's answers mean: from one HTTP response to one answer per handle asked.
+"""What X's answers mean: from one HTTP response to one answer per handle or id asked.
 
 Pure: no network, no clock, no tweepy. `x_api` calls it. The shapes:
 https://docs.x.com/x-api/users/lookup/integrate
 https://docs.x.com/x-api/fundamentals/response-codes-and-errors
+https://docs.x.com/x-api/fundamentals/rate-limits
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from regulars.check.lookup import (
     Reason,
     Suspended,
     Unavailable,
+    Window,
 )
 from regulars.values.handle import Handle
 
@@ -29,13 +31,16 @@ from regulars.values.handle import Handle
 class Heard:
     """One HTTP response of X, read to its end.
 
-    ``rate_limit_reset`` is the header of that name, Unix seconds, as it came.
+    ``rate_limit_reset`` is the header of that name, Unix seconds, as it came; the two
+    last ones are of the same family, a number of calls each.
     """
 
     status: int
     content_type: str
     rate_limit_reset: str | None
     body: bytes
+    rate_limit: str | None = None
+    rate_limit_remaining: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Shape:
 # The host of a problem's `type` varies (api.twitter.com in answers, api.x.com in the
 # specification), so only its last segment counts; a suspended account has the very
 # type of an unknown one. Rows: segment, title in lower case or None for any, meaning.
-_OF_A_HANDLE: tuple[tuple[str, str | None, Answer], ...] = (
+_OF_AN_ACCOUNT: tuple[tuple[str, str | None, Answer], ...] = (
     ("resource-not-found", "forbidden", Suspended()),
     ("resource-not-found", None, NotFound()),
     ("", "not found error", NotFound()),
@@ -83,10 +88,46 @@ def read_answers(
     One handle means that the single call was made, more that the batch call was.
     What *heard* does not settle is `Unavailable`, with X's reset if it named one.
     """
+    # The answer to the single call is about the handle asked, however X spells it now.
+    only = handles[0].key if len(handles) == 1 else None
+    return _read(heard, [handle.key for handle in handles], _key_of_name, only, now)
+
+
+def read_answers_of_ids(
+    heard: Heard, user_ids: Sequence[str], now: datetime
+) -> dict[str, Answer]:
+    """One answer per id of *user_ids*, keyed by the id, to the batch call by id."""
+    return _read(heard, user_ids, _id_of, None, now)
+
+
+def window_of(heard: Heard, now: datetime) -> Window | None:
+    """X's limit on this kind of call as *heard* tells it; None where it does not."""
+    numbers = (heard.rate_limit, heard.rate_limit_remaining)
+    at = _reset_at(heard, now)
+    if at is None or not all(re.fullmatch("[0-9]{1,9}", it or "") for it in numbers):
+        return None
+    return Window(int(numbers[0] or 0), int(numbers[1] or 0), at)
+
+
+def _read(
+    heard: Heard,
+    keys: Sequence[str],
+    key_of: Callable[[Found], str],
+    only: str | None,
+    now: datetime,
+) -> dict[str, Answer]:
     body = _json_object(heard.body)
-    told = _told(body, handles) if heard.status in (200, 404) else {}
+    told = _told(body, key_of, only) if heard.status in (200, 404) else {}
     trouble = _trouble(heard, body, now)
-    return {handle.key: told.get(handle.key, trouble) for handle in handles}
+    return {key: told.get(key, trouble) for key in keys}
+
+
+def _key_of_name(found: Found) -> str:
+    return found.username.lower()
+
+
+def _id_of(found: Found) -> str:
+    return found.user_id
 
 
 def shape_of(heard: Heard) -> Shape:
@@ -100,14 +141,14 @@ def shape_of(heard: Heard) -> Shape:
     return Shape(heard.status, content_type, tuple(names[:10]))
 
 
-def _told(body: Mapping[str, Any], handles: Sequence[Handle]) -> dict[str, Answer]:
+def _told(
+    body: Mapping[str, Any], key_of: Callable[[Found], str], only: str | None
+) -> dict[str, Answer]:
     """What *body* says of single accounts. An account beats a problem of the same key."""
-    # The answer to the single call is about the handle asked, however X spells it now.
-    only = handles[0].key if len(handles) == 1 else None
     told: dict[str, Answer] = {}
     for problem in _problems(body):
-        meaning = _of_a_handle(problem)
-        key = only or _lower(problem.get("value"))
+        meaning = _of_an_account(problem)
+        key = only or _lower(problem.get("value") or problem.get("resource_id"))
         if meaning is not None and key:
             told[key] = meaning
     data = body.get("data")
@@ -115,16 +156,16 @@ def _told(body: Mapping[str, Any], handles: Sequence[Handle]) -> dict[str, Answe
     for user in users:
         found = _found(user)
         if found is not None:
-            told[only or found.username.lower()] = found
+            told[only or key_of(found)] = found
     return told
 
 
-def _of_a_handle(problem: Mapping[str, Any]) -> Answer | None:
+def _of_an_account(problem: Mapping[str, Any]) -> Answer | None:
     """What *problem* says of an account, None when it is about something else."""
     if problem.get("resource_type", "user") != "user":
         return None
     segment, title = _segment(problem), _lower(problem.get("title"))
-    for row_segment, row_title, meaning in _OF_A_HANDLE:
+    for row_segment, row_title, meaning in _OF_AN_ACCOUNT:
         if segment == row_segment and row_title in (None, title):
             if _SUSPENDED_DETAIL in _lower(problem.get("detail")):
                 return Suspended()

@@ -1,26 +1,33 @@
-"""Asks X itself whether handles are accounts: the one module that knows tweepy."""
+"""Asks X itself whether handles are accounts, and what has become of those behind ids."""
 
 import logging
 import queue
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
-
-import requests
-import tweepy
-import urllib3
 
 from regulars.check.lookup import (
     BATCH_SIZE,
     Answer,
+    Found,
     NotAsked,
     Reason,
     Unavailable,
+    Window,
 )
-from regulars.check.x_answers import Heard, Shape, read_answers, shape_of
+from regulars.check.x_answers import (
+    Heard,
+    Shape,
+    read_answers,
+    read_answers_of_ids,
+    shape_of,
+    window_of,
+)
+from regulars.check.x_call import PROFILE_FIELDS, Question, call
 from regulars.check.x_line import Line
 from regulars.values.handle import Handle
 
@@ -29,69 +36,16 @@ log = logging.getLogger(__name__)
 # `Handle` promises as much; but tweepy puts a handle into the path as it is, where
 # "name?x=y" or "../x" would be another request, so the promise is not taken on trust.
 _ASKABLE = re.compile("[A-Za-z0-9_]{1,15}")
-# Only names that the specification had before and after the renaming of 2026-08-07.
-_USER_FIELDS = [
-    "created_at",
-    "description",
-    "entities",
-    "id",
-    "name",
-    "profile_image_url",
-    "protected",
-    "public_metrics",
-    "url",
-    "username",
-    "verified",
-    "verified_type",
-]
-_TWEEPYS_HOST = "https://api.twitter.com"  # hard-coded in tweepy.client.BaseClient
+_ASKABLE_ID = re.compile("[0-9]{1,19}")
 _MOST_CALLS = 32  # at once; a web process has fewer threads than that
 _MOST_SHAPES = 50  # logged per process
 
-# All that tweepy, requests and urllib3 were seen to raise on odd answers: tweepy reads
-# an error's body before it raises, and stumbles over lists and missing keys in it.
-_BOUNDARY = (
-    tweepy.TweepyException,
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    OSError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    TypeError,
-    RecursionError,
-)
-# The first row that fits counts: a ConnectTimeout is also a ConnectionError.
-_REASONS: tuple[tuple[type[Exception], Reason], ...] = (
-    (requests.Timeout, Reason.TIMEOUT),
-    (urllib3.exceptions.TimeoutError, Reason.TIMEOUT),
-    (requests.ConnectionError, Reason.UNREACHABLE),
-    (requests.exceptions.ChunkedEncodingError, Reason.UNREACHABLE),
-    (urllib3.exceptions.ProtocolError, Reason.UNREACHABLE),
-)
-
-
-def _is_discreet(record: logging.LogRecord) -> bool:
-    """Whether *record* may be logged.
-
-    At DEBUG tweepy prints the Authorization header and whole answers, urllib3 the path
-    with the customer's handle in it.
-    """
-    if record.name.startswith("tweepy"):
-        return record.levelno >= logging.WARNING
-    return "/2/users/by" not in record.getMessage()
-
-
-logging.getLogger("tweepy").setLevel(logging.WARNING)
-# The log settings may set a logger's level anew; its filters stay.
-for _name in ("tweepy.client", "urllib3.connectionpool"):
-    logging.getLogger(_name).addFilter(_is_discreet)
-
 
 class XLookup:
-    """A `HandleLookup` that asks X, safe for any number of threads.
+    """An `AccountLookup` that asks X, safe for any number of threads.
 
-    *api_url* is the base address of X's API or of a stand-in for it.
+    *api_url* is the base address of X's API or of a stand-in for it. Without
+    *wants_profile* no field of a profile is asked for.
 
     Raises:
         ValueError: the token is empty or has characters that no header may carry, or
@@ -107,7 +61,11 @@ class XLookup:
     # meanwhile would cost a customer the whole timeout.
 
     def __init__(
-        self, bearer_token: str, *, api_url: str = "https://api.x.com"
+        self,
+        bearer_token: str,
+        *,
+        api_url: str = "https://api.x.com",
+        wants_profile: bool = True,
     ) -> None:
         """Keep the credentials; nothing is asked yet."""
         parts = urlsplit(api_url)
@@ -119,6 +77,9 @@ class XLookup:
             )
         self._bearer_token = bearer_token
         self._api_url = api_url.rstrip("/")
+        self._fields = list(PROFILE_FIELDS) if wants_profile else []
+        self._windows: dict[str, Window] = {}
+        self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(_MOST_CALLS)
         self._shapes: set[Shape] = set()
 
@@ -126,33 +87,77 @@ class XLookup:
         self, handles: Sequence[Handle], *, timeout_s: float, now: datetime
     ) -> Mapping[str, Answer]:
         """Answer for each of *handles*; one that X would refuse to read is `NotAsked`."""
-        deadline = time.monotonic() + timeout_s
-        answers: dict[str, Answer] = {handle.key: NotAsked() for handle in handles}
         askable = {h.key: h for h in handles if _ASKABLE.fullmatch(h.text)}
-        waiting = list(askable.values())
-        while waiting:
-            batch, waiting = waiting[:BATCH_SIZE], waiting[BATCH_SIZE:]
-            told = self._ask(batch, deadline, now)
-            answers |= told
-            trouble = told[batch[0].key]
-            if isinstance(trouble, Unavailable) and len(set(told.values())) == 1:
-                # What has befallen one whole call awaits the next one as well.
-                return answers | {handle.key: trouble for handle in waiting}
-        return answers
+
+        def read(heard: Heard, keys: Sequence[str]) -> dict[str, Answer]:
+            return read_answers(heard, [askable[key] for key in keys], now)
+
+        unasked: dict[str, Answer] = {handle.key: NotAsked() for handle in handles}
+        texts = {key: handle.text for key, handle in askable.items()}
+        return unasked | self._ask(texts, read, time.monotonic() + timeout_s, now)
+
+    def look_up_ids(
+        self, user_ids: Sequence[str], *, timeout_s: float, now: datetime
+    ) -> Mapping[str, Answer]:
+        """Answer for each of *user_ids*; one that is no number of X's is `NotAsked`."""
+
+        def read(heard: Heard, ids: Sequence[str]) -> dict[str, Answer]:
+            return read_answers_of_ids(heard, ids, now)
+
+        unasked: dict[str, Answer] = dict.fromkeys(user_ids, NotAsked())
+        texts = {it: it for it in unasked if _ASKABLE_ID.fullmatch(it)}
+        deadline = time.monotonic() + timeout_s
+        return unasked | self._ask(texts, read, deadline, now, is_by_id=True)
 
     def _ask(
-        self, batch: Sequence[Handle], deadline: float, now: datetime
+        self,
+        texts: Mapping[str, str],
+        read: Callable[[Heard, Sequence[str]], dict[str, Answer]],
+        deadline: float,
+        now: datetime,
+        *,
+        is_by_id: bool = False,
     ) -> dict[str, Answer]:
-        """The answers to one call, by *deadline* on the monotonic clock."""
-        heard = self._hear(batch, deadline)
-        if isinstance(heard, Reason):
-            return {handle.key: Unavailable(heard) for handle in batch}
-        answers = read_answers(heard, batch, now)
-        if Unavailable(Reason.UNEXPECTED) in answers.values():
-            self._note(shape_of(heard))
+        """The answers for the keys of *texts*, which are asked for a hundred at a time."""
+        answers: dict[str, Answer] = {}
+        waiting = list(texts)
+        while waiting:
+            keys, waiting = waiting[:BATCH_SIZE], waiting[BATCH_SIZE:]
+            question = Question(tuple(texts[key] for key in keys), is_by_id)
+            heard = self._hear(question, deadline)
+            if isinstance(heard, Reason):
+                return answers | dict.fromkeys([*keys, *waiting], Unavailable(heard))
+            told = self._noted(question, heard, read(heard, keys), now)
+            answers |= told
+            trouble = told[keys[0]]
+            if isinstance(trouble, Unavailable) and len(set(told.values())) == 1:
+                # What has befallen one whole call awaits the next one as well.
+                return answers | dict.fromkeys(waiting, trouble)
         return answers
 
-    def _hear(self, batch: Sequence[Handle], deadline: float) -> Heard | Reason:
+    def take_windows(self) -> dict[str, Window]:
+        """What X said of its limit on each kind of call, since this was last asked for."""
+        with self._lock:
+            windows, self._windows = self._windows, {}
+        return windows
+
+    def _noted(
+        self,
+        question: Question,
+        heard: Heard,
+        answers: dict[str, Answer],
+        now: datetime,
+    ) -> dict[str, Answer]:
+        """*answers*, read from *heard*, of which the limit is kept and what was odd is logged."""
+        window = window_of(heard, now)
+        if window is not None:
+            with self._lock:
+                self._windows[question.call] = window
+        if Unavailable(Reason.UNEXPECTED) in answers.values():
+            self._note(shape_of(heard))
+        return answers if self._fields else _without_profiles(answers)
+
+    def _hear(self, question: Question, deadline: float) -> Heard | Reason:
         """What X answered by *deadline*, or why there is no answer."""
         if time.monotonic() >= deadline:
             return Reason.TIMEOUT
@@ -161,7 +166,10 @@ class XLookup:
         line = Line(self._bearer_token, self._api_url, deadline)
         heard: queue.SimpleQueue[Heard | Reason] = queue.SimpleQueue()
         thread = threading.Thread(
-            target=self._work, args=(line, batch, heard), name="x-lookup", daemon=True
+            target=self._work,
+            args=(line, question, heard),
+            name="x-lookup",
+            daemon=True,
         )
         try:
             thread.start()
@@ -177,12 +185,12 @@ class XLookup:
     def _work(
         self,
         line: Line,
-        batch: Sequence[Handle],
+        question: Question,
         heard: "queue.SimpleQueue[Heard | Reason]",
     ) -> None:
         """Make one call, in a thread of its own."""
         try:
-            answer = _call(line, [handle.text for handle in batch])
+            answer = call(line, question, self._fields)
         finally:
             line.close()
             self._free.release()
@@ -200,27 +208,9 @@ class XLookup:
             )
 
 
-def _call(line: Line, usernames: list[str]) -> Heard | Reason:
-    """X's response to the question for *usernames*, or why there is none."""
-    # tweepy logs the token that it knows, so it knows none: the line adds it.
-    client = tweepy.Client("", return_type=requests.Response, wait_on_rate_limit=False)
-    line.carry(client.session, _TWEEPYS_HOST)
-    try:
-        with client.session:
-            if len(usernames) == 1:
-                client.get_user(username=usernames[0], user_fields=_USER_FIELDS)
-            else:
-                # A list: of a tuple tweepy makes a repeated parameter, of which X
-                # reads one.
-                client.get_users(usernames=usernames, user_fields=_USER_FIELDS)
-    except _BOUNDARY as trouble:
-        # With a whole response at hand tweepy's opinion of it does not matter.
-        return line.heard or _reason_of(trouble)
-    return line.heard or Reason.UNEXPECTED
-
-
-def _reason_of(trouble: Exception) -> Reason:
-    for kind, reason in _REASONS:
-        if isinstance(trouble, kind):
-            return reason
-    return Reason.UNEXPECTED
+def _without_profiles(answers: Mapping[str, Answer]) -> dict[str, Answer]:
+    """*answers* without what X tells unasked, such as the name."""
+    return {
+        key: replace(answer, profile=None) if isinstance(answer, Found) else answer
+        for key, answer in answers.items()
+    }

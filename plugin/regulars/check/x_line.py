@@ -1,4 +1,4 @@
-"""One HTTP request to X on a connection that another thread may cut. `x_api` uses it."""
+"""One HTTP request to X on a connection that another thread may cut. `x_call` uses it."""
 
 import io
 import socket
@@ -112,6 +112,8 @@ class _Adapter(HTTPAdapter):
             response.headers.get("content-type", ""),
             response.headers.get("x-rate-limit-reset"),
             body,
+            response.headers.get("x-rate-limit-limit"),
+            response.headers.get("x-rate-limit-remaining"),
         )
         return response
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from regulars.keep.db import Instant, metadata
-from regulars.keep.wordings import WordingRef
+from regulars.keep.wordings import WordingRef, wording_table
 from regulars.values.contact import Channel, Purpose
 from regulars.values.ids import new_id
 
@@ -179,6 +179,23 @@ def last_words_of(
     for row in connection.execute(_OF_SIGNUP, of_whom):
         latest[row.purpose, row.channel] = row
     return list(latest.values())
+
+
+def language_of_signup(
+    connection: Connection, customer_id: str, signup_id: str
+) -> str | None:
+    """The language of the sentences that the signup agreed to; None where it agreed to none."""
+    columns = consent_table.c
+    of_wording = (wording_table.c.id == columns.wording_id) & (
+        wording_table.c.key == columns.wording_key
+    )
+    return connection.execute(
+        select(wording_table.c.language)
+        .join(consent_table, of_wording)
+        .where(columns.customer_id == customer_id, columns.signup_id == signup_id)
+        .order_by(columns.sequence)
+        .limit(1)
+    ).scalar_one_or_none()
 
 
 _BY_WEIGHT = (

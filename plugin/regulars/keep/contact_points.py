@@ -44,6 +44,11 @@ contact_point_table = Table(
     Column("checked_at", Instant),
     # A pending check that was tried in vain waits until then, and behind the untried.
     Column("try_after", Instant),
+    # When X was last asked for what is known already, whether or not it answered.
+    Column("asked_at", Instant),
+    # Since when there is reason to think that this is not so any more: the handle was
+    # seen under another number, or is gone. Null once X has said how it is.
+    Column("doubted_at", Instant),
     Column("is_primary", Boolean, nullable=False),
     # What the platform said of the account, while the rules let us keep it.
     Column("profile", JSON(none_as_null=True)),
@@ -59,6 +64,23 @@ Index(
     sqlite_where=_IS_PENDING,
     postgresql_where=_IS_PENDING,
 )
+_IS_KNOWN = contact_point_table.c.platform_user_id.is_not(None)
+Index(
+    "ix_contact_point_age",
+    contact_point_table.c.checked_at,
+    sqlite_where=_IS_KNOWN,
+    postgresql_where=_IS_KNOWN,
+)
+_IS_DOUBTED = contact_point_table.c.doubted_at.is_not(None)
+Index(
+    "ix_contact_point_doubted",
+    contact_point_table.c.doubted_at,
+    sqlite_where=_IS_DOUBTED,
+    postgresql_where=_IS_DOUBTED,
+)
+
+# Of those that are asked for together, one in so many is among the oldest.
+_OLD_PART = 10
 
 _KIND_ORDER = [kind.value for kind in Kind]
 ContactRow = Row[tuple[Any, ...]]
@@ -96,6 +118,15 @@ def contact_points_of(connection: Connection, customer_id: str) -> list[ContactR
     return sorted(
         rows, key=lambda row: (row.created_at, _KIND_ORDER.index(row.kind), row.id)
     )
+
+
+def find_contact_point(
+    connection: Connection, contact_point_id: str
+) -> ContactRow | None:
+    """The contact point of this id."""
+    return connection.execute(
+        select(contact_point_table).where(contact_point_table.c.id == contact_point_id)
+    ).one_or_none()
 
 
 def holders(connection: Connection, sent: Sent) -> list[str]:
@@ -177,7 +208,9 @@ _NO_PRIMARY = (
     contact_point_table.update()
     .where(
         contact_point_table.c.customer_id == bindparam("of_customer"),
-        contact_point_table.c.kind == bindparam("of_kind"),
+        # As a bare column SQLite would take an index that begins with it, and walk
+        # through everybody's contact points of that kind.
+        contact_point_table.c.kind.concat("") == bindparam("of_kind"),
     )
     .values(is_primary=False)
 )
@@ -247,20 +280,23 @@ def list_pending(
 
     Those that were never tried come first, the newest before all, then those whose
     last try is longest ago: one that fails each time cannot keep the others waiting.
+    The last tenth of the list are the oldest, whatever may come in meanwhile.
     """
     columns = contact_point_table.c
-    query = (
-        select(contact_point_table)
-        .where(
-            _IS_PENDING,
-            or_(columns.try_after.is_(None), columns.try_after <= now),
-        )
-        .order_by(columns.try_after.asc().nulls_first(), columns.id.desc())
-        .limit(limit)
+    query = select(contact_point_table).where(
+        _IS_PENDING,
+        or_(columns.try_after.is_(None), columns.try_after <= now),
     )
     if to_claim:
         query = query.with_for_update(skip_locked=True)
-    return list(connection.execute(query))
+    by_try = query.order_by(columns.try_after.asc().nulls_first(), columns.id.desc())
+    of_old = limit // _OLD_PART
+    newest = list(connection.execute(by_try.limit(limit - of_old)))
+    if len(newest) < limit - of_old:
+        return newest
+    others = query.where(columns.id.not_in([row.id for row in newest]))
+    oldest = connection.execute(others.order_by(columns.id).limit(of_old))
+    return [*newest, *oldest]
 
 
 def count_pending(connection: Connection) -> int:
@@ -282,12 +318,12 @@ def postpone(
     )
 
 
-def drop_profiles(connection: Connection, customer_id: str) -> bool:
-    """Whether there was X content to drop; the typed handle, the id and the verdict stay."""
+def drop_profile(connection: Connection, contact_point_id: str) -> bool:
+    """Whether there was a profile to drop; the typed handle, the id and the verdict stay."""
     result = connection.execute(
         contact_point_table.update()
         .where(
-            contact_point_table.c.customer_id == customer_id,
+            contact_point_table.c.id == contact_point_id,
             contact_point_table.c.profile.is_not(None),
         )
         .values(profile=None)

@@ -1,7 +1,7 @@
 """The database: connections, transactions, and the two types every table uses."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +16,20 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     MetaData,
+    Table,
     cast,
     event,
     make_url,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+from regulars.keep.sealing import Seal
 
 BUSY_TIMEOUT_S = 30
 # What a request waits for a connection while all of the process's are in use.
@@ -120,6 +124,32 @@ def is_past(instant: ColumnElement[datetime]) -> ColumnElement[bool]:
     return instant <= select(database_now()).scalar_subquery()
 
 
+def insert_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add *rows*, but for those whose key is there, be it from another process just now."""
+    connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def insert_or_replace(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add *rows*, all of the same columns; one whose primary key is there gets the new values."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    insert = _insert(connection, table)
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=keys, set_=changed), rows
+    )
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
 def engine_options(url: str, *, threads: int) -> dict[str, Any]:
     """What the engine for *url* is made with in a process of *threads* threads."""
     options: dict[str, Any] = {
@@ -152,8 +182,10 @@ def is_unavailable(error: BaseException) -> bool:
 class Database:
     """One engine and the two ways to use it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, secret_key: str = "") -> None:
+        """*secret_key* is the key that the database belongs to: what is sealed in it opens by it."""
         self.engine = engine
+        self.seal = Seal(secret_key)
         # One writer at a time inside the process: SQLite's own back-off between
         # threads makes waits of half a second where this lock makes milliseconds.
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()

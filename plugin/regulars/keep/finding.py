@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from regulars.keep.contact_points import Finding, Sent, holders
 from regulars.keep.customers import find_by_external_id, find_customer
-from regulars.values.contact import KINDS, InvalidContact
+from regulars.keep.in_step import formerly
+from regulars.values.contact import KINDS, InvalidContact, Kind
 from regulars.values.handle import InvalidHandle
 
 
@@ -23,4 +24,6 @@ def find_customers(
         with contextlib.suppress(InvalidContact, InvalidHandle):
             address = kind.parse(text, default_country)
             found += holders(connection, Sent(address, Finding()))
+            if address.kind is Kind.X_ACCOUNT:
+                found += formerly(connection, address.normalized)
     return list(dict.fromkeys(found))

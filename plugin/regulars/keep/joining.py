@@ -21,9 +21,10 @@ from regulars.keep.customers import (
     united_interests,
     united_topics,
 )
+from regulars.keep.in_step import doubt_others
 from regulars.keep.matching import Match, Trust
 from regulars.values.answer import Answer
-from regulars.values.contact import Channel, Purpose
+from regulars.values.contact import Channel, Kind, Purpose
 from regulars.values.verdict import Verdict
 
 
@@ -44,6 +45,8 @@ def put_addresses(
     may_tell = match.trust is Trust.CHANGES or link is not State.WITHDRAWN
     ids = []
     for item in sent:
+        if item.address.kind is Kind.X_ACCOUNT:
+            doubt_others(connection, item.address.normalized, item.finding, now)
         held = find_same(connection, customer_id, item) if match.customer_id else None
         if held is None:
             ids.append(add_contact_point(connection, customer_id, item, now))

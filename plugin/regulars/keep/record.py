@@ -16,6 +16,7 @@ from regulars.keep.consents import (
 )
 from regulars.keep.contact_points import ContactRow, contact_points_of
 from regulars.keep.customers import CustomerRow, find_customer
+from regulars.keep.in_step import former_handles_of
 from regulars.keep.signups import (
     SignupRow,
     find_signup,
@@ -91,6 +92,10 @@ class Recorder:
                 for row in consents
             ],
             "signups": [_signup_json(row) for row in signups],
+            "former_handles": [
+                {"handle": row.normalized, "until": to_rfc3339(row.until)}
+                for row in former_handles_of(connection, customer_id)
+            ],
         }
 
     def _link(self, signup: SignupRow | None) -> str | None:

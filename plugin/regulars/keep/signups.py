@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from regulars.keep.db import Instant, metadata
+from regulars.values.verdict import Verdict
 
 signup_table = Table(
     "signup",
@@ -126,6 +127,19 @@ def opens_newest_signup(connection: Connection, secret_key: str) -> bool:
         return True
     token = preferences_token(secret_key, row.id, row.revocations)
     return bool(row.token_hash == _token_hash(token))
+
+
+def forget_verdicts(connection: Connection, customer_id: str) -> bool:
+    """Whether a signup of the customer still had what X said of the handle; none has now."""
+    forgotten = connection.execute(
+        signup_table.update()
+        .where(
+            signup_table.c.customer_id == customer_id,
+            signup_table.c.verdict != Verdict.UNCHECKED.value,
+        )
+        .values(verdict=Verdict.UNCHECKED.value)
+    )
+    return forgotten.rowcount > 0
 
 
 def blank_signups(connection: Connection, customer_id: str) -> None:
