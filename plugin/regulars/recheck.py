@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from regulars.check.cache import drop_stale
 from regulars.check.findings import finding_of
 from regulars.check.gate import Gate, find_trouble
 from regulars.check.lookup import BATCH_SIZE, Answer, Unavailable
+from regulars.check.trouble import take_probe
 from regulars.keep.consents import may_look_up, sum_of_consents
 from regulars.keep.contact_points import (
     ContactRow,
@@ -26,6 +28,7 @@ from regulars.keep.customers import (
     united_duplicates,
 )
 from regulars.keep.db import Database
+from regulars.keep.in_step import customers_labelled, doubt_others
 from regulars.keep.record import Recorder
 from regulars.tell.publishing import publish
 from regulars.values.contact import Address, Kind, Ownership
@@ -36,6 +39,12 @@ log = logging.getLogger(__name__)
 
 # X bills each answer: a handle is one dispatcher's alone for longer than any call takes.
 _CLAIM = timedelta(minutes=2)
+# What a probe may take longer than its call before another dispatcher makes one.
+_PROBE_MARGIN = timedelta(seconds=5)
+_TIDY_EVERY = timedelta(minutes=1)
+_TIDY_BATCH = 500
+# X's own account: it is there as long as X is.
+SOMEBODY = Handle("X")
 
 
 class Recheck:
@@ -50,38 +59,80 @@ class Recheck:
         timeout_s: float,
         retry_s: float,
         x_profile: str,
+        own_handle: Handle = SOMEBODY,
     ) -> None:
-        """*timeout_s* bounds one call; *retry_s* is the least wait between tries of one handle."""
+        """*timeout_s* bounds one call; *retry_s* is the least wait between tries of one handle.
+
+        The shop's *own_handle* is asked for where X was in trouble and nobody waits.
+        """
         self._database = database
         self._gate = gate
         self._recorder = recorder
         self._timeout_s = timeout_s
         self._retry = timedelta(seconds=retry_s)
         self._may_keep_profile = x_profile == Ownership.CLAIMED.value
+        self._own_handle = own_handle
+        self._tidied_at: datetime | None = None
 
     def run_due(self, now: datetime) -> int:
         """How many handles got their verdict; 0 as well while it is too early to ask."""
-        with self._database.reading() as connection:
-            trouble = find_trouble(connection)
-            if trouble and trouble.retry_at > now:
-                return 0
-            left = self._gate.usage(connection, now).users_left
-            if not left or not list_pending(connection, 1, now=now):
-                return 0
-        # One handle is enough to find out whether X is back; the rest follows.
-        pending, due = self._claim(1 if trouble else min(BATCH_SIZE, left), now)
+        self._tidy(now)
+        limit = self._limit(now)
+        if not limit:
+            return 0
+        pending, due = self._claim(limit, now)
         refused = [point for point in pending if point not in due]
         self._uncheck(refused, now)
         if not due:
             return len(refused)
         handles = {Handle(point.value).key: Handle(point.value) for point in due}
         answers = self._gate.probe(
-            list(handles.values()), timeout_s=self._timeout_s, now=now
+            list(handles.values()),
+            timeout_s=self._timeout_s,
+            now=now,
+            is_pending=True,
         )
         self._postpone(due, answers, now)
         return sum(
             self._settle(point, answers[Handle(point.value).key], now) for point in due
         )
+
+    def _limit(self, now: datetime) -> int:
+        """How many handles may be asked for now, 0 for none."""
+        with self._database.reading() as connection:
+            trouble = find_trouble(connection)
+            if trouble and not trouble.is_due(now):
+                return 0
+            left = self._gate.usage(connection, now).users_left
+            pace = self._gate.pace(connection, now)
+            waiting = len(list_pending(connection, BATCH_SIZE, now=now))
+        if not left or (pace and pace.is_used_up):
+            return 0
+        if trouble:
+            return self._probe(waiting, now)
+        if pace and waiting < BATCH_SIZE and not pace.has_room(now):
+            # Calls run short: the next is worth it when there are a hundred to ask for.
+            return 0
+        return min(waiting, left)
+
+    def _probe(self, waiting: int, now: datetime) -> int:
+        """1 if it is on us to see whether X is back: one handle is enough, the rest follows."""
+        within = timedelta(seconds=self._timeout_s) + _PROBE_MARGIN
+        with self._database.transaction() as connection:
+            is_ours = take_probe(connection, now, within)
+        if is_ours and not waiting:
+            # Nobody waits, and still the trouble must be seen to be over.
+            self._gate.probe([self._own_handle], timeout_s=self._timeout_s, now=now)
+        return int(is_ours and waiting > 0)
+
+    def _tidy(self, now: datetime) -> None:
+        """Delete what of the cache is not fresh any more, a part at a time."""
+        if self._tidied_at and abs(now - self._tidied_at) < _TIDY_EVERY:
+            return
+        with self._database.transaction() as connection:
+            deleted = drop_stale(connection, now, _TIDY_BATCH)
+        if deleted < _TIDY_BATCH:
+            self._tidied_at = now
 
     def _claim(
         self, limit: int, now: datetime
@@ -136,6 +187,7 @@ class Recheck:
             row = find_customer(connection, point.customer_id)
             duplicates = [] if row is None else row.possible_duplicates
             others = _others_with(connection, point, finding)
+            doubt_others(connection, point.normalized, finding, now)
             change_customer(
                 connection,
                 point.customer_id,
@@ -160,5 +212,9 @@ def _others_with(
     address = Address(Kind.X_ACCOUNT, point.value, point.normalized, point.url)
     if finding.platform_user_id is None:
         return []
-    who = holders(connection, Sent(address, finding))
+    who = [
+        *holders(connection, Sent(address, finding)),
+        # Under another number: whose handle it was before.
+        *customers_labelled(connection, point.normalized),
+    ]
     return [customer_id for customer_id in who if customer_id != point.customer_id]
