@@ -11,6 +11,7 @@ from datetime import datetime
 
 from regulars.recheck import Recheck
 from regulars.tell.dispatcher import Dispatcher
+from regulars.x_accounts.refresh import Refresh
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,12 @@ class Worker:
         dispatcher: Dispatcher,
         recheck: Recheck | None,
         clock: Callable[[], datetime],
+        refresh: Refresh | None = None,
     ) -> None:
         """Without *recheck* (X is not asked in this mode) only deliveries are made."""
         self._dispatcher = dispatcher
         self._recheck = recheck
+        self._refresh = refresh
         self._clock = clock
         self._stop = threading.Event()
 
@@ -53,6 +56,8 @@ class Worker:
             return
         while not self._stop.wait(RECHECK_EVERY_S):
             self._guarded(lambda: recheck.run_due(self._clock()))
+            if (refresh := self._refresh) is not None:
+                self._guarded(lambda: refresh.run_due(self._clock()))
 
     def _guarded(self, work: Callable[[], object]) -> None:
         try:

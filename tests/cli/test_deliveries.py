@@ -73,14 +73,36 @@ def test_show_what_is_none(cli: Commands) -> None:
 
 
 def test_retry_what_is_held(waiting: dict[str, Any], cli: Commands) -> None:
-    """A held delivery is due again when the operator says so; one under way is left alone."""
-    cli.refused("delivery", "retry", waiting["id"], status=1)
+    """A held delivery is due again when the operator says so, and one that waits is due now."""
+    cli.ok("delivery", "retry", waiting["id"])
     cli.ok("endpoint", "pause", waiting["endpoint_id"])
     (held,) = cli.json("delivery", "list", "--state", "held")
     assert held["next_at"] is None
     assert waiting["id"] in cli.ok("delivery", "retry", waiting["id"])
     (again,) = cli.json("delivery", "list", "--state", "pending")
     assert again["id"] == waiting["id"]
+
+
+def test_recover(
+    waiting: dict[str, Any], shop_at_hand: ShopUnderTest, cli: Commands
+) -> None:
+    """What an endpoint missed by being younger goes out; the rest is on its way already."""
+    young, _ = shop_at_hand.add_endpoint("https://young.example/hook")
+    nothing = {"due": 0, "held": 0, "waiting": 0, "emptied": 0}
+    assert cli.json("delivery", "recover", "--until", "2020-01-01") == nothing
+    done = cli.json("delivery", "recover", "--endpoint", young)
+    assert done == {**nothing, "due": 1}
+    assert cli.json("delivery", "recover") == {**nothing, "waiting": 2}
+    assert "2 were on their way" in cli.ok("delivery", "recover")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["--since", "yesterday"], 2), (["--endpoint", "ep_none"], 1)],
+)
+def test_recover_what_is_none(cli: Commands, arguments: list[str], status: int) -> None:
+    """A time that is none is a mistake in the call, an endpoint that is none a finding."""
+    cli.refused("delivery", "recover", *arguments, status=status)
 
 
 def test_retry_what_is_none(cli: Commands) -> None:

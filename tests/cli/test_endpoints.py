@@ -72,8 +72,15 @@ def test_add_prints_the_secret_once(cli: Commands) -> None:
             "url": URL,
             "recipient": "own",
             "events": None,
+            "headers": [],
             "state": "active",
             "reason": None,
+            "health": "well",
+            "failing_since": None,
+            "last_success_at": None,
+            "waiting": 0,
+            "waiting_s": 0,
+            "dead": 0,
         }
     ]
     assert "whsec_" not in cli.ok("endpoint", "list")

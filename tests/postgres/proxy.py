@@ -1,4 +1,4 @@
-"""A line to PostgreSQL that a test cuts and mends, as networks and restarts do."""
+"""A line to PostgreSQL, or to anybody, that a test cuts, mends and stalls, as networks do."""
 
 import socket
 import threading
@@ -20,6 +20,8 @@ class Line:
         self._ends: list[socket.socket] = []
         self._books = threading.Lock()
         self._port = 0
+        self._flows = threading.Event()
+        self._flows.set()
         self.mend()
         line = parsed.set(host=_LOOPBACK, port=self._port)
         self.url = line.render_as_string(hide_password=False)
@@ -39,6 +41,14 @@ class Line:
         self._port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def stall(self) -> None:
+        """Let nothing through any more, and end nothing: as if the other side were silent."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """Let through what was held up, and all that comes."""
+        self._flows.set()
 
     def cut(self) -> None:
         """End every connection, and refuse new ones."""
@@ -63,13 +73,19 @@ class Line:
                         return
                     self._ends += [near, far]
                 for pair in ((near, far), (far, near)):
-                    threading.Thread(target=_pass_on, args=pair, daemon=True).start()
+                    threading.Thread(
+                        target=self._pass_on, args=pair, daemon=True
+                    ).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(65536):
+                self._flows.wait()
+                target.sendall(chunk)
+        _end(source, target)
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while chunk := source.recv(65536):
-            target.sendall(chunk)
-    for end in (source, target):
+def _end(*ends: socket.socket) -> None:
+    for end in ends:
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,9 @@
 """Claims and settlements of dispatchers that share a PostgreSQL."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,15 @@ from sqlalchemy import event, select, text
 from tests.acceptance.running import eventually
 from tests.fakes import FakeLookup
 from tests.postgres.conftest import OpenAt
-from tests.shop.by_hand import TAKEN, open_again, recheck
+from tests.shop.by_hand import TAKEN, limit, open_again, recheck
 from tests.shops import HANDLE, ShopUnderTest
 
 from regulars.check.lookup import Answer
-from regulars.tell.deliveries import delivery_table
-from regulars.tell.outbox import Claimed, Outcome, claim, settle
+from regulars.tell.deliveries import delivery_table, enqueue
+from regulars.tell.endpoints import list_endpoints
+from regulars.tell.events import add_event
+from regulars.tell.outbox import Claimed, claim
+from regulars.tell.settling import Outcome, settle
 from regulars.values.handle import Handle
 from regulars_webhooks.retry import Delivered
 
@@ -44,7 +48,7 @@ def claim_now(shop: ShopUnderTest, limit: int) -> list[Claimed]:
 def settle_now(shop: ShopUnderTest, claimed: list[Claimed]) -> list[str]:
     outcomes = [Outcome(it, shop.clock(), TAKEN, Delivered()) for it in claimed]
     with shop.house.database.transaction() as connection:
-        return settle(connection, outcomes, shop.clock())
+        return list(settle(connection, outcomes, shop.clock()).lost)
 
 
 def let_leases_run_out(shop: ShopUnderTest) -> None:
@@ -67,25 +71,68 @@ def is_somebody_waiting(shop: ShopUnderTest) -> bool:
         )
 
 
-def test_claims_at_once_take_different_rows(here: ShopUnderTest) -> None:
-    """While one dispatcher's claim is not committed yet, another takes the rest without waiting."""
+def test_claims_at_once_are_of_different_endpoints(here: ShopUnderTest) -> None:
+    """While one dispatcher's claim is not committed yet, another goes past its endpoints without waiting."""
+    first, _ = here.add_endpoint()
+    sign_up(here, 2)
+    with claiming(here, 4) as mine:
+        second, _ = here.add_endpoint("https://other.example/hook")
+        sign_up(here, 2)
+        with claiming(here, 4) as theirs:
+            assert claim_now(here, 4) == []
+    assert [it.endpoint.id for it in mine] == [first] * 2
+    assert [it.endpoint.id for it in theirs] == [second] * 2
+    assert [it.endpoint.id for it in claim_now(here, 4)] == [first] * 2
+
+
+def test_a_claim_keeps_no_signup_waiting(here: ShopUnderTest) -> None:
+    """Nor does a signup that is not committed yet keep an endpoint from being claimed for."""
     here.add_endpoint()
-    sign_up(here, 10)
-    with ExitStack() as open_claims:
-        taken = [open_claims.enter_context(claiming(here, 4)) for _ in range(4)]
-    assert [len(it) for it in taken] == [4, 4, 2, 0]
-    assert len({delivery.id for some in taken for delivery in some}) == 10
+    sign_up(here, 1)
+    with claiming(here, 1) as claimed:
+        assert len(claimed) == 1
+        sign_up(here, 2)
+    with here.house.database.transaction() as connection:
+        now = here.clock()
+        event_id = add_event(
+            connection, "test.ping", {}, customer_id=None, version=0, now=now
+        )
+        enqueue(connection, event_id, list_endpoints(connection, now), now)
+        assert len(claim_now(here, 2)) == 2
+
+
+def test_no_number_of_dispatchers_exceeds_a_limit(here: ShopUnderTest) -> None:
+    """Eight that claim in a race have together no more under way than the endpoint takes."""
+    endpoint_id, _ = here.add_endpoint()
+    limit(here, endpoint_id, max_inflight=5)
+    sign_up(here, 20)
+    taken: list[Claimed] = []
+    start = threading.Barrier(8)
+
+    def take() -> None:
+        start.wait(10)
+        for _ in range(5):
+            taken.extend(claim_now(here, 3))
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (len(taken), len({it.id for it in taken})) == (5, 5)
 
 
 def test_threads_that_claim_at_once_share_out_the_rows(here: ShopUnderTest) -> None:
     """Four in a race until nothing is due: each row is claimed once."""
-    here.add_endpoint()
+    endpoint_id, _ = here.add_endpoint()
+    limit(here, endpoint_id, max_inflight=40)
     sign_up(here, 40)
     taken: list[str] = []
 
     def take() -> None:
-        while claimed := claim_now(here, 3):
-            taken.extend(delivery.id for delivery in claimed)
+        # Nothing, where another is at this endpoint in that moment.
+        while len(taken) < 40:
+            taken.extend(delivery.id for delivery in claim_now(here, 3))
 
     threads = [threading.Thread(target=take) for _ in range(4)]
     for thread in threads:
@@ -183,14 +230,14 @@ def test_two_dispatchers_ask_for_a_handle_once(
 
 
 @pytest.fixture
-def claim_statement(here: ShopUnderTest) -> tuple[str, dict[str, Any]]:
+def claim_statements(here: ShopUnderTest) -> list[tuple[str, dict[str, Any]]]:
     """The claim as it is sent to the database, with its parameters, on a long history."""
     here.add_endpoint()
     sign_up(here, 20)
     seen: list[tuple[str, dict[str, Any]]] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        if statement.startswith("WITH"):
+        if "LIMIT" in statement:
             seen.append((statement, parameters))
 
     engine = here.house.database.engine
@@ -200,8 +247,7 @@ def claim_statement(here: ShopUnderTest) -> tuple[str, dict[str, Any]]:
     with here.house.database.transaction() as connection:
         connection.execute(_HISTORY)
         connection.execute(text("ANALYZE"))
-    ((statement, parameters),) = seen
-    return statement, parameters
+    return seen
 
 
 _HISTORY = text(
@@ -242,13 +288,20 @@ def generic(connection: Any, statement: str, parameters: dict[str, Any]) -> list
 
 
 def test_the_claim_uses_the_partial_index(
-    here: ShopUnderTest, claim_statement: tuple[str, dict[str, Any]]
+    here: ShopUnderTest, claim_statements: list[tuple[str, dict[str, Any]]]
 ) -> None:
     """With 20,000 finished deliveries no plan reads more than what is due, in the index's order."""
     with here.house.database.engine.begin() as connection:
-        plans = [plan_of(connection, *claim_statement) for plan_of in (bound, generic)]
-    for plan in map("\n".join, plans):
-        assert "Index Scan using ix_delivery_due on delivery" in plan
-        assert "Index Cond: (next_at <=" in plan
-        assert "Seq Scan on delivery" not in plan
-        assert "Sort" not in plan
+        plans = [
+            "\n".join(plan_of(connection, *one))
+            for one in claim_statements
+            for plan_of in (bound, generic)
+        ]
+    # Who has something due, twice; the oldest of it and the newest of it.
+    assert len(plans) == 8
+    for plan in plans:
+        assert "Seq Scan on delivery" not in plan, plan
+        assert "ix_delivery_due on delivery" in plan, plan
+    for plan in plans[-4:]:
+        assert "(next_at <=" in plan, plan
+        assert not re.search("Sort Key:.*next_at", plan), plan

@@ -1,18 +1,29 @@
 """``regulars delivery``: what was sent, what waits and what failed."""
 
+import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from regulars.cli.console import as_json, open_existing, refuse, show, show_list
+from regulars.cli.console import (
+    as_json,
+    misuse,
+    note,
+    open_existing,
+    refuse,
+    show,
+    show_list,
+)
 from regulars.tell.deliveries import (
     DeliveryRow,
     DeliveryState,
     attempts_of,
     find_delivery,
     list_deliveries,
-    retry_delivery,
 )
+from regulars.tell.endpoints import find_endpoint
+from regulars.tell.recovery import Recovered, Retried, Span, recover, retry_delivery
 from regulars.values.instants import to_rfc3339
 
 _delivery_id = click.argument("delivery_id", metavar="ID")
@@ -76,18 +87,91 @@ def show_command(delivery_id: str, as_json: bool) -> None:
     show(value, "\n".join(lines), as_json=as_json)
 
 
+_NOT_RETRIED = {
+    Retried.UNKNOWN: "There is no delivery {}: see 'regulars delivery list'.",
+    Retried.UNDER_WAY: "{} is under way already.",
+    Retried.CANCELLED: "{} was cancelled because its customer was erased.",
+    Retried.EMPTIED: "{} is too old: its body has been removed.",
+}
+
+
 @delivery.command()
 @_delivery_id
 def retry(delivery_id: str) -> None:
     """Send the delivery ID again, from the start of the schedule."""
     with open_existing().house.database.transaction() as connection:
-        is_due = retry_delivery(connection, delivery_id)
-    if not is_due:
-        refuse(
-            f"{delivery_id} is under way already, or there is no such delivery:"
-            " see 'regulars delivery list'."
-        )
+        answer = retry_delivery(connection, delivery_id)
+    if answer is not Retried.DUE:
+        refuse(_NOT_RETRIED[answer].format(delivery_id))
     click.echo(f"{delivery_id} is due now.")
+
+
+@delivery.command(name="recover")
+@click.option("--since", metavar="T", help="Events made at T or later: all without it.")
+@click.option("--until", metavar="T", help="Events made before T: till now without it.")
+@click.option(
+    "--endpoint", "endpoint_id", metavar="ID", help="For this endpoint alone."
+)
+@click.option("--delivered", is_flag=True, help="Also what was delivered, once more.")
+@as_json
+def recover_command(
+    since: str | None,
+    until: str | None,
+    endpoint_id: str | None,
+    delivered: bool,
+    as_json: bool,
+) -> None:
+    """Send again all that is dead or held, and what an endpoint missed by being younger.
+
+    T is a day or a time such as 2026-11-21 or 2026-11-21T20:15:00Z. May be broken off
+    and repeated: what is on its way is left alone.
+    """
+    house = open_existing().house
+    now = house.clock()
+    span = Span(
+        since=_instant(since, "--since") if since else datetime.fromtimestamp(0, UTC),
+        until=_instant(until, "--until") if until else now,
+        endpoint_id=endpoint_id,
+        delivered=delivered,
+    )
+    if endpoint_id is not None:
+        with house.database.reading() as connection:
+            if find_endpoint(connection, endpoint_id, now) is None:
+                refuse(
+                    f"There is no endpoint {endpoint_id}: see 'regulars endpoint list'."
+                )
+    done = recover(house.database, span, now, _progress)
+    value = {
+        "due": done.due,
+        "held": done.held,
+        "waiting": done.waiting,
+        "emptied": done.emptied,
+    }
+    show(value, _recovered(done), as_json=as_json)
+    if done.emptied:
+        raise SystemExit(1)
+
+
+def _progress(so_far: Recovered) -> None:
+    if sys.stderr.isatty():
+        note(f"{so_far.due} due, {so_far.held} held so far ...")
+
+
+def _recovered(done: Recovered) -> str:
+    text = f"{done.due} go out again, {done.waiting} were on their way"
+    if done.held:
+        text += f", {done.held} are held until their endpoint is resumed"
+    if done.emptied:
+        text += f"; {done.emptied} are too old: their bodies have been removed"
+    return f"{text}."
+
+
+def _instant(value: str, option: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        misuse(f"{option} must be a day or a time such as 2026-11-21T20:15:00Z.")
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _json(row: DeliveryRow) -> dict[str, Any]:

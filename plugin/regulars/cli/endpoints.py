@@ -1,6 +1,8 @@
 """``regulars endpoint``: the URLs of the shop's systems."""
 
-from typing import NoReturn
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
 import click
 
@@ -13,6 +15,14 @@ from regulars.cli.console import (
     show,
     show_list,
 )
+from regulars.tell.changing import (
+    ROTATION_OVERLAP,
+    count_waiting_for,
+    remove_endpoint,
+    remove_header,
+    rotate_secret,
+    set_header,
+)
 from regulars.tell.deliveries import hold_endpoint, resume_endpoint
 from regulars.tell.endpoints import (
     Endpoint,
@@ -20,13 +30,18 @@ from regulars.tell.endpoints import (
     Recipient,
     add_endpoint,
     find_endpoint,
-    list_endpoints,
-    rotate_secret,
+    is_endpoint_at,
 )
+from regulars.tell.secrets import MOST_HEADERS, HeaderRefused, parse_header
 from regulars.tell.trial import try_endpoint
+from regulars.tell.waiting import Waiting, list_waiting
+from regulars.values.instants import to_rfc3339
 from regulars.web.house import House
 from regulars_webhooks.errors import AddressRefused
 from regulars_webhooks.events import EVENT_TYPES
+
+_DEFAULT_OVERLAP_H = round(ROTATION_OVERLAP / timedelta(hours=1))
+_LONGEST_OVERLAP_H = 24 * 30
 
 _endpoint_id = click.argument("endpoint_id", metavar="ID")
 
@@ -52,10 +67,58 @@ def endpoint() -> None:
     type=click.Choice(EVENT_TYPES),
     help="Only this type of event; repeat for more. Without it: all.",
 )
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="A header of your own on each request; repeat for more. Its value is stored sealed.",
+)
+@click.option("--again", is_flag=True, help="Also where there is one at URL already.")
 @as_json
-def add(url: str, recipient: str, events: tuple[str, ...], as_json: bool) -> None:
+def add(
+    url: str,
+    recipient: str,
+    events: tuple[str, ...],
+    headers: tuple[str, ...],
+    again: bool,
+    as_json: bool,
+) -> None:
     """Add the endpoint URL and print its signing secret, this once."""
     house = open_existing().house
+    wanted = _parse_headers(headers)
+    _check_url(house, url)
+    seal = house.database.seal
+    with house.database.transaction() as connection:
+        if not again and is_endpoint_at(connection, url):
+            refuse(
+                "There is an endpoint at this URL already: see 'regulars endpoint list'."
+                " With --again there will be two, and each gets every event."
+            )
+        endpoint_id, secret = add_endpoint(
+            connection,
+            seal,
+            url=url,
+            recipient=Recipient(recipient),
+            event_types=events or None,
+            now=house.clock(),
+        )
+        for name, value in wanted:
+            set_header(connection, seal, endpoint_id, name, value)
+    told = {"id": endpoint_id, "url": url, "recipient": recipient, "secret": secret}
+    show(told, f"{endpoint_id}  {secret}", as_json=as_json)
+
+
+def _parse_headers(given: Sequence[str]) -> list[tuple[str, str]]:
+    if len(given) > MOST_HEADERS:
+        misuse(f"An endpoint may have {MOST_HEADERS} headers.")
+    try:
+        return [parse_header(text) for text in given]
+    except HeaderRefused as error:
+        misuse(str(error))
+
+
+def _check_url(house: House, url: str) -> None:
     try:
         house.settings.check_endpoint_url(url)
     except AddressRefused as error:
@@ -64,47 +127,75 @@ def add(url: str, recipient: str, events: tuple[str, ...], as_json: bool) -> Non
             " REGULARS_ENDPOINT_ALLOW; to try it on this machine, plain http too, set"
             " REGULARS_ALLOW_PRIVATE_ENDPOINTS=1."
         )
-    with house.database.transaction() as connection:
-        endpoint_id, secret = add_endpoint(
-            connection,
-            url=url,
-            recipient=Recipient(recipient),
-            event_types=events or None,
-            now=house.clock(),
-        )
-    value = {"id": endpoint_id, "url": url, "recipient": recipient, "secret": secret}
-    show(value, f"{endpoint_id}  {secret}", as_json=as_json)
 
 
 @endpoint.command(name="list")
 @as_json
 def list_command(as_json: bool) -> None:
-    """List the endpoints, without their secrets."""
+    """List the endpoints with how they fare, without their secrets.
+
+    Health is 'well', 'failing' (its last attempt failed), or the state it is in.
+    """
     house = open_existing().house
+    now = house.clock()
     with house.database.reading() as connection:
-        found = list_endpoints(connection, house.clock())
-    rows = [
-        {
-            "id": row.id,
-            "url": row.url,
-            "recipient": row.recipient.value,
-            "events": list(row.event_types) if row.event_types else None,
-            "state": row.state.value,
-            "reason": row.reason,
-        }
-        for row in found
-    ]
-    show_list(rows, ("id", "url", "recipient", "state", "reason"), as_json=as_json)
+        rows = [_listed(row, now) for row in list_waiting(connection, now)]
+    columns = ("id", "url", "recipient", "health", "waiting", "waiting_s", "reason")
+    show_list(rows, columns, as_json=as_json)
+
+
+def _listed(row: Waiting, now: datetime) -> dict[str, Any]:
+    it = row.endpoint
+    return {
+        "id": it.id,
+        "url": it.url,
+        "recipient": it.recipient.value,
+        "events": list(it.event_types) if it.event_types else None,
+        "headers": list(it.headers),
+        "state": it.state.value,
+        "reason": it.reason,
+        "health": _health(it),
+        "failing_since": _shown(it.pace.failing_since),
+        "last_success_at": _shown(it.last_success_at),
+        "waiting": row.total,
+        "waiting_s": round(row.age_s(now)),
+        "dead": row.dead,
+    }
+
+
+def _health(it: Endpoint) -> str:
+    if not it.is_active:
+        return it.state.value
+    return "failing" if it.pace.failing_since is not None else "well"
+
+
+def _shown(at: datetime | None) -> str | None:
+    return to_rfc3339(at) if at else None
 
 
 @endpoint.command()
 @_endpoint_id
+@click.option(
+    "--overlap",
+    "overlap_h",
+    default=_DEFAULT_OVERLAP_H,
+    show_default=True,
+    metavar="HOURS",
+    type=click.IntRange(0, _LONGEST_OVERLAP_H),
+    help="How long the secrets before it sign along; 0 where one has leaked.",
+)
 @as_json
-def rotate(endpoint_id: str, as_json: bool) -> None:
-    """Give ID a new secret; the old one signs along for 24 hours."""
+def rotate(endpoint_id: str, overlap_h: int, as_json: bool) -> None:
+    """Give ID a new secret; the one before it signs along for a day."""
     house = open_existing().house
     with house.database.transaction() as connection:
-        secret = rotate_secret(connection, endpoint_id, house.clock())
+        secret = rotate_secret(
+            connection,
+            house.database.seal,
+            endpoint_id,
+            house.clock(),
+            timedelta(hours=overlap_h),
+        )
     if secret is None:
         _unknown(endpoint_id)
     show(
@@ -112,6 +203,41 @@ def rotate(endpoint_id: str, as_json: bool) -> None:
         f"{endpoint_id}  {secret}",
         as_json=as_json,
     )
+
+
+@endpoint.group()
+def header() -> None:
+    """Headers of your own that an endpoint is sent."""
+
+
+@header.command(name="set")
+@_endpoint_id
+@click.argument("header_text", metavar="'NAME: VALUE'")
+def set_command(endpoint_id: str, header_text: str) -> None:
+    """Send ID this header from now on, in the place of one of the same name."""
+    house = open_existing().house
+    ((name, value),) = _parse_headers([header_text])
+    with house.database.transaction() as connection:
+        try:
+            done = set_header(connection, house.database.seal, endpoint_id, name, value)
+        except HeaderRefused as error:
+            refuse(str(error))
+    if not done:
+        _unknown(endpoint_id)
+    click.echo(f"{endpoint_id} is sent {name} from now on.")
+
+
+@header.command(name="remove")
+@_endpoint_id
+@click.argument("name")
+def remove_header_command(endpoint_id: str, name: str) -> None:
+    """Send ID the header NAME no more."""
+    with open_existing().house.database.transaction() as connection:
+        if not remove_header(connection, endpoint_id, name):
+            refuse(
+                f"{endpoint_id} has no header {name}: see 'regulars endpoint list --json'."
+            )
+    click.echo(f"{endpoint_id} is sent {name} no more.")
 
 
 @endpoint.command()
@@ -135,6 +261,32 @@ def resume(endpoint_id: str) -> None:
     if released is None:
         _unknown(endpoint_id)
     click.echo(f"{endpoint_id} is active: {released} held deliveries go out.")
+
+
+@endpoint.command()
+@_endpoint_id
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(endpoint_id: str, yes: bool) -> None:
+    """Send ID nothing any more, for good.
+
+    What waits for it is cancelled, news of erasures too; what it was sent stays on
+    record. To hold what comes instead, pause it.
+    """
+    house = open_existing().house
+    found = _find(house, endpoint_id)
+    with house.database.reading() as connection:
+        waiting = count_waiting_for(connection, endpoint_id)
+    if not yes:
+        click.confirm(
+            f"Remove {found.url} and cancel the {waiting} deliveries that wait for it?",
+            abort=True,
+            err=True,
+        )
+    with house.database.transaction() as connection:
+        cancelled = remove_endpoint(connection, endpoint_id, house.clock())
+    if cancelled is None:
+        _unknown(endpoint_id)
+    click.echo(f"{endpoint_id} is removed; {cancelled} deliveries were cancelled.")
 
 
 @endpoint.command()

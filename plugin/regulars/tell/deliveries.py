@@ -1,7 +1,7 @@
 """Deliveries: one per event and endpoint, in what state, and what was tried.
 
-``next_at`` is null exactly when there is nothing to do, so the one hot index holds
-only what is due or leased, however long the history grows.
+``next_at`` is null exactly when there is nothing to do, so the hot indexes hold only
+what is due or leased, however long the history grows.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from regulars.keep.db import Instant, database_now, metadata
-from regulars.tell.endpoints import Endpoint, EndpointState, set_state
+from regulars.tell.endpoints import Endpoint, EndpointState, reopen, set_state
 from regulars.tell.events import event_table
 from regulars.values.ids import new_id
 
@@ -51,6 +51,8 @@ delivery_table = Table(
     Column("state", String(10), nullable=False),
     # A claim that crashed is no attempt; only what was sent moves the retry schedule.
     Column("claims", Integer, nullable=False),
+    # Claims since the last attempt that ended: of what kills its worker they are many.
+    Column("unfinished", Integer, nullable=False, server_default=text("0")),
     Column("attempts", Integer, nullable=False),
     # Attempts of the present run of the schedule; a retry by hand starts a new run.
     Column("step", Integer, nullable=False),
@@ -64,24 +66,28 @@ delivery_table = Table(
     ),
 )
 IS_OPEN = delivery_table.c.next_at.is_not(None)
+# By endpoint first: what one of them is due is found past whatever waits for the others.
 Index(
     "ix_delivery_due",
+    delivery_table.c.endpoint_id,
     delivery_table.c.next_at,
     delivery_table.c.id,
     sqlite_where=IS_OPEN,
     postgresql_where=IS_OPEN,
 )
+IS_LEASED = delivery_table.c.lease_token.is_not(None)
 Index(
-    "ix_delivery_open",
+    "ix_delivery_leased",
     delivery_table.c.endpoint_id,
-    sqlite_where=IS_OPEN,
-    postgresql_where=IS_OPEN,
+    sqlite_where=IS_LEASED,
+    postgresql_where=IS_LEASED,
 )
 # Literal text: a bound list would keep either database from using the partial index.
 IS_STOPPED = text("state IN ('dead', 'held')")
 Index(
     "ix_delivery_stopped",
     delivery_table.c.endpoint_id,
+    delivery_table.c.state,
     sqlite_where=IS_STOPPED,
     postgresql_where=IS_STOPPED,
 )
@@ -95,10 +101,14 @@ attempt_table = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("status", Integer),
     Column("error", String(30)),
+    # Whose trouble a failure was: the endpoint's, or ours ("us").
+    Column("blame", String(10), nullable=False, server_default="endpoint"),
     Column("response_head", LargeBinary),
 )
 
 DeliveryRow = Row[tuple[Any, ...]]
+# How ``last_error`` of a delivery begins that must not go out any more.
+CANCELLED = "cancelled:"
 
 # Made once: making a statement costs more than running it.
 _ADD_DUE = delivery_table.insert().values(next_at=database_now())
@@ -144,27 +154,17 @@ def hold_endpoint(
 
 
 def resume_endpoint(connection: Connection, endpoint_id: str) -> int | None:
-    """How many held deliveries go out again; None if there is no such endpoint."""
-    if not set_state(connection, endpoint_id, EndpointState.ACTIVE):
+    """How many held deliveries go out again; None if there is no such endpoint.
+
+    One of them finds out whether the endpoint is back, the others follow.
+    """
+    if not reopen(connection, endpoint_id):
         return None
-    return _requeue(
+    return requeue(
         connection,
         delivery_table.c.endpoint_id == endpoint_id,
         delivery_table.c.state == DeliveryState.HELD.value,
         IS_STOPPED,
-    )
-
-
-def retry_delivery(connection: Connection, delivery_id: str) -> bool:
-    """Whether the delivery, dead, held or done, is due again from the schedule's start."""
-    finished = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.HELD)
-    return (
-        _requeue(
-            connection,
-            delivery_table.c.id == delivery_id,
-            delivery_table.c.state.in_([state.value for state in finished]),
-        )
-        == 1
     )
 
 
@@ -174,16 +174,18 @@ def put_back_undelivered(connection: Connection) -> int:
     For a database that was put back: whoever held a lease then is gone by now. Some may
     have arrived after the copy was made: the same id tells receivers so.
     """
-    return _requeue(connection, IS_OPEN)
+    return requeue(connection, IS_OPEN)
 
 
-def _requeue(connection: Connection, *where: Any) -> int:
+def requeue(connection: Connection, *where: Any) -> int:
+    """How many deliveries are due now, from the start of their schedule."""
     result = connection.execute(
         delivery_table.update()
         .where(*where)
         .values(
             state=DeliveryState.PENDING.value,
             step=0,
+            unfinished=0,
             next_at=database_now(),
             lease_token=None,
         )
@@ -205,7 +207,7 @@ def cancel_unattempted(connection: Connection, customer_id: str) -> None:
         .values(
             state=DeliveryState.DEAD.value,
             next_at=None,
-            last_error="cancelled: the customer was erased",
+            last_error=f"{CANCELLED} the customer was erased",
         )
     )
 

@@ -5,7 +5,7 @@ what X said. Both keep the event's id, type, time and version.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from regulars.values.contact import Kind
 from regulars.values.handle import Handle
 from regulars.values.ids import new_id
 from regulars.values.instants import to_rfc3339
+from regulars.values.verdict import Verdict
 from regulars_webhooks.events import API_VERSION
 
 event_table = Table(
@@ -131,7 +132,8 @@ def concerns(recipient: Recipient, changed: Sequence[str]) -> bool:
     """Whether an update of *changed* is news for this kind of recipient."""
     if recipient is Recipient.OWN or not changed:
         return True
-    return not all(_is_of_x(pointer) for pointer in changed)
+    # That X was asked again is no news where its answer is none.
+    return not all(_is_of_x(it) or it.endswith("/checked_at") for it in changed)
 
 
 def newest_event_at(connection: Connection) -> datetime | None:
@@ -150,13 +152,47 @@ def rewrite_erased(connection: Connection, customer_id: str) -> None:
 
 
 def rewrite_without_profile(connection: Connection, customer_id: str) -> None:
-    """Take what X said out of every stored body of the customer."""
+    """Take what X said, its spelling of the handle too, out of every stored body of the customer."""
     for row in _events_of(connection, customer_id):
         envelope = json.loads(row.body_own)
-        if envelope["data"]["profile"] is not None:
-            envelope["data"]["profile"] = None
-            body = _body(row.id, row.type, envelope["data"], row.created_at)
+        data = _without_x_content(envelope["data"])
+        if data != envelope["data"]:
+            body = _body(row.id, row.type, data, row.created_at)
             _store(connection, row.id, body_own=body)
+
+
+def rewrite_unlinked(connection: Connection, customer_id: str) -> None:
+    """As ``rewrite_without_profile``, and without X's number and verdict, in both bodies."""
+    for row in _events_of(connection, customer_id):
+        data = json.loads(row.body_own)["data"]
+        unlinked = _without_x_content(data, _as_never_asked)
+        if unlinked == data:
+            continue
+        _store(
+            connection,
+            row.id,
+            body_own=_body(row.id, row.type, unlinked, row.created_at),
+            body_third_party=_body(
+                row.id, row.type, third_party(unlinked), row.created_at
+            ),
+        )
+
+
+def _without_x_content(
+    data: Json, change: Callable[[Json], Json] | None = None
+) -> Json:
+    customer = data["customer"]
+    if "contact_points" in customer:
+        points = map(change or _as_typed, customer["contact_points"])
+        customer = {**customer, "contact_points": list(points)}
+    return {**data, "customer": customer, "profile": None}
+
+
+def _as_never_asked(point: Json) -> Json:
+    if point["kind"] != Kind.X_ACCOUNT.value:
+        return point
+    unasked = {"platform_user_id": None, "verdict": Verdict.UNCHECKED.value}
+    return {**_as_typed(point), **unasked, "checked_at": None}
 
 
 def _events_of(connection: Connection, customer_id: str) -> Iterable[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from regulars.keep.db import Database
-from regulars.tell.dispatcher import attempt, settle_all
+from regulars.tell.attempting import attempt, settle_all
 from regulars.tell.endpoints import Endpoint
 from regulars.tell.outbox import claim_event
 from regulars.tell.publishing import publish_test
@@ -23,6 +23,6 @@ def try_endpoint(
         # Made and leased in one transaction, so that no dispatcher takes it first.
         event_id = publish_test(connection, endpoint, clock())
         claimed = claim_event(connection, event_id, endpoint)
-    outcome = attempt(transport, claimed, clock)
+    outcome = attempt(transport, claimed, clock, database.seal)
     settle_all(database, [outcome], clock())
     return outcome.result

@@ -13,7 +13,12 @@ from regulars.tell.deliveries import (
     DeliveryState,
     delivery_table,
 )
-from regulars.tell.endpoints import Endpoint, list_endpoints
+from regulars.tell.endpoints import (
+    Endpoint,
+    EndpointState,
+    endpoint_table,
+    list_endpoints,
+)
 from regulars.tell.events import event_table
 from regulars_webhooks.events import TEST_PING
 
@@ -26,16 +31,28 @@ _IS_HELD = _columns.state == DeliveryState.HELD.value
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is due and not yet sent."""
+    """What is due and not yet sent.
+
+    An endpoint that is slow, in trouble or limited to a rate lets things be due for
+    long. ``unheeded_since`` is since when a dispatcher could have taken something up
+    and none did.
+    """
 
     due: int
     oldest_due_at: datetime | None
+    unheeded_since: datetime | None
 
     def age_s(self, now: datetime) -> float:
         """For how many seconds the oldest has been due at *now*."""
-        if self.oldest_due_at is None:
-            return 0.0
-        return max((now - self.oldest_due_at).total_seconds(), 0.0)
+        return _seconds(self.oldest_due_at, now)
+
+    def unheeded_s(self, now: datetime) -> float:
+        """For how many seconds nobody has taken up what could go out at *now*."""
+        return _seconds(self.unheeded_since, now)
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max((now - since).total_seconds(), 0.0)
 
 
 def backlog(connection: Connection) -> Backlog:
@@ -45,7 +62,31 @@ def backlog(connection: Connection) -> Backlog:
             is_past(_columns.next_at)
         )
     ).one()
-    return Backlog(row[0], row[1])
+    return Backlog(row[0], row[1], _unheeded_since(connection) if row[0] else None)
+
+
+def _unheeded_since(connection: Connection) -> datetime | None:
+    first = (
+        select(func.min(_columns.next_at))
+        .where(_columns.endpoint_id == endpoint_table.c.id, is_past(_columns.next_at))
+        .scalar_subquery()
+    )
+    waits = connection.execute(
+        select(
+            first.label("due_at"),
+            endpoint_table.c.claimed_at,
+            endpoint_table.c.closed_until,
+            endpoint_table.c.busy_until,
+        ).where(endpoint_table.c.state == EndpointState.ACTIVE.value)
+    )
+    return min(
+        (
+            max(instant for instant in row if instant is not None)
+            for row in waits
+            if row.due_at is not None
+        ),
+        default=None,
+    )
 
 
 def count_by_state(connection: Connection) -> list[tuple[str, str, int]]:
@@ -81,6 +122,10 @@ class Waiting:
     def total(self) -> int:
         """How many the endpoint has yet to be told, the given up ones left out."""
         return self.open + self.held
+
+    def age_s(self, now: datetime) -> float:
+        """How many seconds before *now* the oldest of those was made; 0 where all is told."""
+        return _seconds(self.oldest_at, now)
 
 
 def list_waiting(connection: Connection, now: datetime) -> list[Waiting]:
