@@ -16,12 +16,8 @@ from multiprocessing.connection import wait
 from typing import Any
 
 import click
-from flask import Flask
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
 
-from regulars.app import WEB_THREADS, Shop, make_worker, open_shop
+from regulars.app import MAX_BODY_BYTES, WEB_THREADS, Shop, make_worker, open_shop
 from regulars.cli.console import (
     at_work,
     bring_to_release,
@@ -30,6 +26,7 @@ from regulars.cli.console import (
     open_existing,
     refuse,
 )
+from regulars.cli.front import Front, web_server
 from regulars.cli.logs import configure_logs
 from regulars.settings import load_settings
 
@@ -63,19 +60,11 @@ def _serve(shop: Shop, host: str, port: int, *, dispatches: bool) -> None:
     # A forked child would share locks and connections with threads that it lacks.
     multiprocessing.set_start_method("spawn")
     dispatcher = _Supervised(_run_dispatcher, "dispatcher") if dispatches else None
-    server = Server(
+    server = web_server(
         "regulars.cli.processes:web_application",
-        address=host,
+        host=host,
         port=port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=WEB_THREADS,
-        factory=True,
-        # Its warnings are about settings that are ours, such as eight threads on two cores.
-        log_level=LogLevels.error,
-        respawn_failed_workers=True,
-        workers_kill_timeout=_STOP_WITHIN_S,
-        process_name=None,
+        stop_within_s=_STOP_WITHIN_S,
     )
     note(
         f"Regulars is at http://{host}:{port}/ (public address: {shop.house.settings.base_url})"
@@ -124,11 +113,15 @@ def _hold(host: str, port: int) -> socket.socket:
     return held
 
 
-def web_application() -> Flask:
+def web_application() -> Front:
     """What the web server's worker process serves."""
     configure_logs()
     _end_with_parent()
-    return open_shop(load_settings()).app
+    return Front(
+        open_shop(load_settings()).app,
+        threads=WEB_THREADS,
+        max_body_bytes=MAX_BODY_BYTES,
+    )
 
 
 def _run_dispatcher() -> None:
