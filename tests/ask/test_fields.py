@@ -311,13 +311,21 @@ def test_refusals_name_field_and_code(data, expected):
     "field",
     [
         "x_handle", "contact_email", "contact_phone", "contact_facebook", "given_name", "family_name",
-        "topic", "interest", "external_id", "order_id", "x_handle_receipt", "site", "contact_wording",
+        "topic", "interest", "external_id", "order_id", "site", "contact_wording",
     ],
 )  # fmt: skip
 def test_what_is_no_text_is_refused_everywhere(field, bad):
     """NUL bytes, lone surrogates and controls would break a database or a log."""
     form = form_of({field: bad}, may_send_external_id=True)
     assert codes(form) == [(field, "text.not_text")]
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "a\ud800b", "a" * 4097], ids=ascii)
+def test_a_receipt_is_no_reason_to_refuse(bad):
+    """What cannot be a receipt is as good as none."""
+    form = form_of({"x_handle": "AnaLima", "x_handle_receipt": bad})
+    assert codes(form) == []
+    assert form.answer().receipt is None
 
 
 @pytest.mark.parametrize("field", ["given_name", "order_id", "topic"])

@@ -26,6 +26,9 @@ environment = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
 )
 environment.filters["link_urls"] = link_urls
+# The English sentences stand in the templates themselves.
+environment.add_extension("jinja2.ext.i18n")
+environment.install_null_translations(newstyle=True)
 
 
 class Page(HTMLParser):
@@ -107,7 +110,7 @@ def preferences_page(word="Bar da Praia", **context):
         "given_at": word,
         "points": [(word, word)],
         "channels": [word],
-        "purposes": [(word, True), (word, False)],
+        "purposes": [(word, "on"), (word, "waiting"), (word, "off")],
         "action_url": "/p/t",
         "css_url": "/static/page.css",
     }
@@ -216,7 +219,7 @@ def test_signup_posts_the_contract_and_nothing_else():
     offers = {f"consent_offers_{c.value}" for c in CHANNELS}
     assert set(names) == offers | {
         "site", "idempotency_key", "x_handle", "consent_x_link", "consent_conversation_x", "contact_channel",
-        "contact_wording", "contact_email", "contact_phone", "contact_facebook", "given_name",
+        "contact_wording", "contact_email", "contact_phone", "contact_facebook", "given_name", "locale", "leave_empty",
     }  # fmt: skip
 
 
@@ -247,6 +250,7 @@ def test_fields_carry_the_tokens_that_autofill_reads():
         "contact_phone": "tel",
         "contact_facebook": "off",
         "given_name": "given-name",
+        "leave_empty": "off",
     }
     handle = page.all("input", name="x_handle")[0]
     assert (handle["autocapitalize"], handle["spellcheck"], handle["maxlength"]) == (

@@ -118,7 +118,6 @@ FIELDS: dict[str, dict[str, Any]] = {
     "order_id": {},
     "surface": {},
     "locale": {},
-    "x_handle_receipt": {},
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.shops import ORIGIN, ShopUnderTest
+from tests.shops import EMAIL, HANDLE, ORIGIN, PHONE, ShopUnderTest
 
 ROOM = 60
 # Empty forms: they count like any other and write nothing.
@@ -144,3 +144,64 @@ def test_shops_do_not_share_room(open_under_test: Open) -> None:
     """Counters are of one service: another one starts afresh."""
     exhaust(open_under_test())
     assert call(open_under_test()).status_code == 204
+
+
+def send(shop: ShopUnderTest, number: int, **fields: str) -> Any:
+    """A signup from a page of the site, by the visitor of that *number*."""
+    return shop.client.post(
+        "/v1/signups",
+        json={"site": shop.site.publishable_key, **fields},
+        headers={"Origin": ORIGIN},
+        environ_overrides={"REMOTE_ADDR": f"198.51.100.{number}"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "same"),
+    [
+        ({"contact_email": EMAIL}, {"contact_email": EMAIL.upper()}),
+        ({"contact_phone": PHONE}, {"contact_phone": "+1 212 456 7890"}),
+        ({"x_handle": HANDLE}, {"x_handle": f"https://x.com/{HANDLE.lower()}"}),
+    ],
+    ids=["email", "phone", "handle"],
+)
+def test_one_address_is_sent_ten_times_a_minute(
+    shop: ShopUnderTest, first: dict[str, str], same: dict[str, str]
+) -> None:
+    """From however many visitors and in whatever spelling; nothing is kept of the eleventh."""
+    for number in range(10):
+        assert send(shop, number, **first).status_code == 201
+    before = shop.rows()
+    answer = send(shop, 10, **same, given_name="Ana")
+    assert answer.status_code == 429
+    assert [error["code"] for error in answer.get_json()["errors"]] == ["rate.limited"]
+    assert 1 <= int(answer.headers["Retry-After"]) <= 61
+    assert shop.rows() == before
+    assert send(shop, 11, contact_email="bob@example.com").status_code == 201
+
+
+def test_the_hosted_page_counts_addresses_too(shop: ShopUnderTest) -> None:
+    """Both public ways share an address's room."""
+    for number in range(10):
+        assert send(shop, number, contact_email=EMAIL).status_code == 201
+    sent = {"site": shop.site.publishable_key, "contact_email": EMAIL}
+    answer = shop.client.post("/signup", data=sent)
+    assert (answer.status_code, answer.mimetype) == (429, "text/html")
+
+
+def test_the_shops_server_may_send_an_address_as_often_as_it_likes(
+    shop: ShopUnderTest,
+) -> None:
+    """Under a secret key no address is counted: a shop has regulars."""
+    for _ in range(12):
+        assert shop.sign_up(by_key=True, contact_email=EMAIL).status_code == 201
+
+
+def test_no_address_is_kept_to_count_it(shop: ShopUnderTest) -> None:
+    """Not even the memory of the process holds what was counted, only keyed digests."""
+    send(shop, 1, contact_email=EMAIL, x_handle=HANDLE, contact_phone=PHONE)
+    counters: Any = shop.house.limiter.storage
+    keys = " ".join(counters.storage).lower()
+    assert "address" in keys
+    for needle in (EMAIL, HANDLE, "2124567890"):
+        assert needle.lower() not in keys

@@ -111,6 +111,7 @@ def test_the_form_carries_what_it_needs(shop: ShopUnderTest) -> None:
     assert set(page.hidden()) == {
         "site",
         "idempotency_key",
+        "locale",
         "consent_x_link",
         "contact_wording",
     }

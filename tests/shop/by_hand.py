@@ -16,10 +16,12 @@ from regulars.tell.deliveries import (
     delivery_table,
     hold_endpoint,
     resume_endpoint,
-    retry_delivery,
 )
-from regulars.tell.endpoints import EndpointState
-from regulars.tell.outbox import Claimed, Outcome, claim, settle
+from regulars.tell.endpoints import EndpointState, set_limits
+from regulars.tell.outbox import Claimed, claim
+from regulars.tell.pace import Limits
+from regulars.tell.recovery import Retried, retry_delivery
+from regulars.tell.settling import Outcome, settle
 from regulars_webhooks.retry import Decision, Delivered, DeliveryResult, RetryAt
 
 TAKEN = DeliveryResult(204, None, "204", None, 12, b"")
@@ -110,9 +112,9 @@ def recheck(shop: ShopUnderTest) -> int:
 
 
 def sign_up(shop: ShopUnderTest, times: int = 1) -> None:
-    """The same person signs up by e-mail, *times* times."""
+    """The same person signs up by e-mail, *times* times: more often than a page may send."""
     for _ in range(times):
-        assert shop.sign_up(contact_email=EMAIL).status_code == 201
+        assert shop.sign_up(by_key=True, contact_email=EMAIL).status_code == 201
 
 
 def claim_due(shop: ShopUnderTest, limit: int = 100) -> list[Claimed]:
@@ -131,7 +133,7 @@ def settle_as(
     now = shop.clock()
     outcomes = [Outcome(item, now, result, decision) for item in claimed]
     with shop.house.database.transaction() as connection:
-        return settle(connection, outcomes, now)
+        return list(settle(connection, outcomes, now).lost)
 
 
 def deliver(shop: ShopUnderTest, head: bytes = b"") -> list[Claimed]:
@@ -140,6 +142,28 @@ def deliver(shop: ShopUnderTest, head: bytes = b"") -> list[Claimed]:
     took = DeliveryResult(200, None, "200", None, 12, head)
     assert settle_as(shop, claimed, Delivered(), took) == []
     return claimed
+
+
+def deliver_all(shop: ShopUnderTest) -> list[Claimed]:
+    """As ``deliver``, until nothing is due: an endpoint that was away is sent one at first."""
+    sent: list[Claimed] = []
+    while some := deliver(shop):
+        sent += some
+    return sent
+
+
+def limit(
+    shop: ShopUnderTest,
+    endpoint_id: str,
+    max_inflight: int = 8,
+    rate_per_s: float | None = None,
+    *,
+    ordered: bool = False,
+) -> None:
+    """As the operator limits an endpoint."""
+    limits = Limits(max_inflight, rate_per_s)
+    with shop.house.database.transaction() as connection:
+        assert set_limits(connection, endpoint_id, limits, ordered=ordered)
 
 
 def make_due(shop: ShopUnderTest, state: str = "leased") -> None:
@@ -192,4 +216,4 @@ def resume(shop: ShopUnderTest, endpoint_id: str) -> int | None:
 def retry(shop: ShopUnderTest, delivery_id: str) -> bool:
     """As ``regulars delivery retry`` does: whether it goes out again."""
     with shop.house.database.transaction() as connection:
-        return retry_delivery(connection, delivery_id)
+        return retry_delivery(connection, delivery_id) is Retried.DUE

@@ -22,9 +22,9 @@ from regulars.tell.deliveries import (
     delivery_table,
     hold_endpoint,
     resume_endpoint,
-    retry_delivery,
 )
 from regulars.tell.endpoints import EndpointState, Recipient
+from regulars.tell.recovery import Retried, retry_delivery
 from regulars_webhooks.events import schema
 from regulars_webhooks.retry import Delivered, GiveUp
 
@@ -156,6 +156,6 @@ def test_a_retry_by_hand_sends_nothing_of_the_person(shop: ShopUnderTest) -> Non
     erase(shop, customer_id)
     deliver(shop)
     with shop.house.database.transaction() as connection:
-        assert retry_delivery(connection, delivery.id)
+        assert retry_delivery(connection, delivery.id) is Retried.DUE
     (again,) = claim_due(shop)
     assert body_of(again)["data"]["customer"]["status"] == "erased"

@@ -85,7 +85,7 @@ EMPTY_FORMS = {
     "blank address": {"contact_email": "  ", "x_handle": ""},
     "no contact wished": {"contact_channel": ""},
     "labels": {"topic": ["quiet_times"], "interest": ["Fluminense"]},
-    "order": {"order_id": "1029", "surface": "kiosk"},
+    "order": {"order_id": "1029", "surface": "signup_page"},
 }
 
 
@@ -194,7 +194,7 @@ def test_consent_without_its_address_and_unknown_fields_are_ignored(
     assert count(shop, consent_table) == 0
 
 
-SURFACES = [({}, "checkout"), ({"surface": "kiosk"}, "kiosk")]
+SURFACES = [({}, "checkout"), ({"surface": "signup_page"}, "signup_page")]
 
 
 @pytest.mark.parametrize(("form", "surface"), SURFACES, ids=["default", "said"])

@@ -62,6 +62,7 @@ def test_the_verdict_is_of_the_strangers_own_look_up(
     told = shop.sign_up(x_handle="@ANALIMA").json["handle"]
     assert told == {"value": "ANALIMA", "verdict": "unchecked"}
     lookup.unavailable(HANDLE)
+    shop.clock.advance(7 * 86_400)
     told = shop.sign_up(x_handle=HANDLE, **shop.consent()).json["handle"]
     assert told == {"value": HANDLE, "verdict": "pending"}
 

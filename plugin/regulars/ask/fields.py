@@ -10,50 +10,31 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from wtforms import Form
-from wtforms.widgets import EmailInput, TelInput
 
 from regulars.ask.inputs import (
     AddressField,
-    ConsentBox,
     Line,
     Lines,
     Problem,
-    RankedChannels,
     ShapedLine,
     WordingKey,
     refuse,
 )
+from regulars.ask.mixin import Offer as Offer
+from regulars.ask.mixin import RegularsFields as RegularsFields
 from regulars.values.answer import Answer
-from regulars.values.contact import CHANNELS, KINDS, Channel, Kind
+from regulars.values.contact import KINDS, Channel
+from regulars.values.languages import N_
 from regulars.values.messages import FormCode
-from regulars.values.wording import (
-    CONTACT_CHANNEL,
-    CONVERSATION_X,
-    X_LINK,
-    offers_wording,
-)
+from regulars.values.pasted import is_text
 
 MAX_RECEIPT = 4096
 
 _SURFACE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+# What is no page of the shop's: whoever claims it must hold a key.
+_SURFACES_OF_KEYS = frozenset({"kiosk", "platform", "import"})
 # The shape of https://www.rfc-editor.org/info/bcp47, without its registry.
 _LOCALE = re.compile(r"(?=.{1,35}\Z)(?:[A-Za-z]{2,8}|x)(?:-[A-Za-z0-9]{1,8})*")
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What one form offers: its channels in order, and how to read what comes back."""
-
-    channels: tuple[Channel, ...] = (
-        Channel.X,
-        Channel.EMAIL,
-        Channel.SMS,
-        Channel.PHONE,
-        Channel.FACEBOOK,
-    )
-    default_country: str = "US"
-    language: str = "en"
-    default_surface: str = "checkout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,52 +47,6 @@ class FieldProblem:
     field: str
     code: str
     message: str
-
-
-# What phones would "correct" in a handle: https://html.spec.whatwg.org/#autofill-field
-_AS_TYPED = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
-
-
-class RegularsFields:
-    """The visible fields and their hidden wording keys, for a form of the shop's own.
-
-    `class Checkout(RegularsFields, Form)` has them all; set `regulars_offer` on the class
-    to offer other channels or to read phone numbers of another country. They validate as
-    the service does, short of what only the service knows: which wordings it rendered.
-    """
-
-    regulars_offer = Offer()
-
-    x_handle = AddressField(
-        "Your X handle (optional)",
-        kind=Kind.X_ACCOUNT,
-        render_kw={"autocomplete": "nickname", "maxlength": 60, **_AS_TYPED},
-    )
-    consent_x_link = WordingKey(wording=X_LINK, kind=Kind.X_ACCOUNT)
-    consent_conversation_x = ConsentBox(wording=CONVERSATION_X, kind=Kind.X_ACCOUNT)
-    contact_channel = RankedChannels("How would you like to hear from us?")
-    contact_wording = WordingKey(wording=CONTACT_CHANNEL)
-    contact_email = AddressField(
-        "E-mail address",
-        kind=Kind.EMAIL_ADDRESS,
-        widget=EmailInput(),
-        render_kw={"autocomplete": "email", "maxlength": 254, **_AS_TYPED},
-    )
-    contact_phone = AddressField(
-        "Phone number",
-        kind=Kind.PHONE_NUMBER,
-        widget=TelInput(),
-        render_kw={"autocomplete": "tel", "maxlength": 60},
-    )
-    contact_facebook = AddressField(
-        "Facebook profile",
-        kind=Kind.FACEBOOK_ACCOUNT,
-        render_kw={"autocomplete": "off", "maxlength": 500, **_AS_TYPED},
-    )
-
-
-def _offers_box(channel: Channel) -> Any:
-    return ConsentBox(wording=offers_wording(channel), kind=CHANNELS[channel].kind)
 
 
 class SubmittedData(Collection[str], Protocol):
@@ -140,6 +75,15 @@ class FormData(dict[str, list[str]]):
         return self.get(key, [])
 
 
+class _Receipt(Line):
+    """A token that is left out where it can be none: no receipt is a reason to refuse anybody."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Refuse nothing."""
+        if self.data and (len(self.data) > self.limit or not is_text(self.data)):
+            self.data = None
+
+
 class SignupForm(RegularsFields, Form):
     """One submission: validated here and nowhere else, then an `Answer`.
 
@@ -147,26 +91,20 @@ class SignupForm(RegularsFields, Form):
     """
 
     given_name = Line(
-        "First name (optional)",
+        N_("First name (optional)"),
         render_kw={"autocomplete": "given-name", "maxlength": 100},
     )
     family_name = Line(
-        "Last name (optional)",
+        N_("Last name (optional)"),
         render_kw={"autocomplete": "family-name", "maxlength": 100},
     )
     topic = Lines()
     interest = Lines()
-    consent_offers_x = _offers_box(Channel.X)
-    consent_offers_email = _offers_box(Channel.EMAIL)
-    consent_offers_sms = _offers_box(Channel.SMS)
-    consent_offers_phone = _offers_box(Channel.PHONE)
-    consent_offers_whatsapp = _offers_box(Channel.WHATSAPP)
-    consent_offers_facebook = _offers_box(Channel.FACEBOOK)
     external_id = Line()
     order_id = Line()
     surface = ShapedLine(shape=_SURFACE, code=FormCode.SURFACE_INVALID)
     locale = ShapedLine(shape=_LOCALE, code=FormCode.LOCALE_INVALID)
-    x_handle_receipt = Line(limit=MAX_RECEIPT)
+    x_handle_receipt = _Receipt(limit=MAX_RECEIPT)
     site = Line()
 
     def __init__(
@@ -202,6 +140,7 @@ class SignupForm(RegularsFields, Form):
             if isinstance(field, WordingKey):
                 extra.setdefault(name, []).append(self._check_wording)
         extra.setdefault("external_id", []).append(self._check_external_id)
+        extra.setdefault("surface", []).append(self._check_surface)
         self._is_valid = super().validate(extra) and not self._mistyped
         return self._is_valid
 
@@ -214,6 +153,10 @@ class SignupForm(RegularsFields, Form):
     def _check_external_id(self, form: Form, field: Line) -> None:
         if field.data is not None and not self._may_send_external_id:
             raise refuse(form, FormCode.EXTERNAL_ID_NEEDS_KEY)
+
+    def _check_surface(self, form: Form, field: Line) -> None:
+        if field.data in _SURFACES_OF_KEYS and not self._may_send_external_id:
+            raise refuse(form, FormCode.SURFACE_NEEDS_KEY)
 
     def _speaks_of_something(self, field: WordingKey) -> bool:
         return field.kind is None or bool(self[KINDS[field.kind].field].data)

@@ -21,8 +21,10 @@ from regulars.values.contact import (
     Channel,
     InvalidContact,
     Kind,
+    channel_label,
 )
 from regulars.values.handle import InvalidHandle
+from regulars.values.languages import N_, SOURCE_LANGUAGE, translate
 from regulars.values.messages import FormCode, sentence
 from regulars.values.pasted import SPACES, is_text, tidy
 
@@ -30,7 +32,7 @@ MAX_LINE = 100
 MAX_ITEMS = 20
 MAX_CHANNELS = 12
 
-NO_CONTACT_LABEL = "Please don\N{RIGHT SINGLE QUOTATION MARK}t contact me"
+NO_CONTACT_LABEL = N_("Please don\N{RIGHT SINGLE QUOTATION MARK}t contact me")
 
 # White space that ends a line or jumps in it; the other controls are no text at all.
 _NOT_ONE_LINE = re.compile("[\t\n\v\f\r\u2028\u2029]")
@@ -55,6 +57,11 @@ def refuse(form: Any, code: str, **data: str) -> StopValidation:
     return StopValidation(Problem(code, form.regulars_offer.language, **data))
 
 
+def _language(form: Any) -> str:
+    """The language of the form that a field is bound to; of a field on its own, English."""
+    return form.regulars_offer.language if form is not None else SOURCE_LANGUAGE
+
+
 def _trim(raw: object) -> str:
     """*raw* without white space at its ends; empty too where nothing of it can be seen."""
     if not isinstance(raw, str) or not tidy(raw):
@@ -73,10 +80,15 @@ class Line(Field):
     data: str | None
 
     def __init__(
-        self, label: str = "", *, limit: int = MAX_LINE, **kwargs: Any
+        self,
+        label: str = "",
+        *,
+        limit: int = MAX_LINE,
+        _form: Any = None,
+        **kwargs: Any,
     ) -> None:
-        """Take at most *limit* characters."""
-        super().__init__(label, **kwargs)
+        """Take at most *limit* characters; *label* is English and shown in the form's language."""
+        super().__init__(translate(label, _language(_form)), _form=_form, **kwargs)
         self.limit = limit
 
     def _value(self) -> str:
@@ -118,11 +130,18 @@ class Lines(Field):
     data: tuple[str, ...]
 
     def __init__(
-        self, label: str = "", *, most: int = MAX_ITEMS, **kwargs: Any
+        self,
+        label: str = "",
+        *,
+        most: int = MAX_ITEMS,
+        _form: Any = None,
+        **kwargs: Any,
     ) -> None:
-        """Take at most *most* lines."""
-        super().__init__(label, default=(), **kwargs)
+        """Take at most *most* lines; *label* is English and shown in the form's language."""
+        label = translate(label, _language(_form))
+        super().__init__(label, default=(), _form=_form, **kwargs)
         self.most = most
+        self._language = _language(_form)
 
     def process_formdata(self, valuelist: Sequence[object]) -> None:
         """Take what is not blank, once."""
@@ -180,12 +199,16 @@ class RankedChannels(Lines):
         """The rows in the order offered; the last one declines."""
         rows = [
             ChannelOption(
-                c.value, CHANNELS[c].label, f"{self.id}-{c.value}", c.value in self.data
+                c.value,
+                channel_label(c, self._language),
+                f"{self.id}-{c.value}",
+                c.value in self.data,
             )
             for c in self._offered
         ]
         declined = not self.data and bool(self.raw_data)
-        return [*rows, ChannelOption("", NO_CONTACT_LABEL, f"{self.id}-none", declined)]
+        refusal = translate(NO_CONTACT_LABEL, self._language)
+        return [*rows, ChannelOption("", refusal, f"{self.id}-none", declined)]
 
     @property
     def chosen(self) -> tuple[Channel, ...]:
@@ -197,7 +220,7 @@ class RankedChannels(Lines):
         """Refuse too many channels, and any that this form does not offer."""
         super().pre_validate(form)
         if len(self.chosen) < len(self.data):
-            offered = ", ".join(CHANNELS[c].label for c in self._offered)
+            offered = ", ".join(channel_label(c, self._language) for c in self._offered)
             raise refuse(form, FormCode.CONTACT_CHANNEL_UNKNOWN, offered=offered)
 
 

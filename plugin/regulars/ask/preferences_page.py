@@ -1,41 +1,44 @@
 """``/p/<token>``: what one signup sent, masked, and the press that stops everything."""
 
-from collections.abc import Callable
-
+from babel.dates import format_date
 from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from regulars import preferences
+from regulars.ask.decoys import decoy_preferences, is_decoy
+from regulars.ask.frame import Frame
 from regulars.preferences import Permission, Preferences
-from regulars.values.contact import CHANNELS, Kind, Purpose
+from regulars.values.contact import Kind, Purpose, channel_label
+from regulars.values.languages import N_, locale_name, translate
 from regulars.web.foreign_posts import refuse_foreign_posts
 from regulars.web.house import House
 
 _KIND_LABELS = {
-    Kind.X_ACCOUNT: "X handle",
-    Kind.EMAIL_ADDRESS: "E-mail address",
-    Kind.PHONE_NUMBER: "Phone number",
-    Kind.FACEBOOK_ACCOUNT: "Facebook profile",
+    Kind.X_ACCOUNT: N_("X handle"),
+    Kind.EMAIL_ADDRESS: N_("E-mail address"),
+    Kind.PHONE_NUMBER: N_("Phone number"),
+    Kind.FACEBOOK_ACCOUNT: N_("Facebook profile"),
 }
 _PURPOSE_LABELS = {
-    Purpose.X_LINK: "Keep my X account in my customer record",
-    Purpose.CONVERSATION: "Follow me and talk with me",
-    Purpose.ORDER: "News about my orders",
-    Purpose.SERVICE_NEWS: "Important news",
-    Purpose.OFFERS: "Offers",
+    Purpose.X_LINK: N_("Keep my X account in my customer record"),
+    Purpose.CONVERSATION: N_("Follow me and talk with me"),
+    Purpose.ORDER: N_("News about my orders"),
+    Purpose.SERVICE_NEWS: N_("Important news"),
+    Purpose.OFFERS: N_("Offers"),
 }
 
 
 class PreferencesPage:
     """The page behind the link that a signup's answer carries."""
 
-    def __init__(self, house: House, page: Callable[..., str]) -> None:
+    def __init__(self, house: House, frame: Frame) -> None:
         self._house = house
-        self._page = page
+        self._frame = frame
 
     def get(self, token: str) -> Response:
         """Show; change nothing, because mail scanners open links."""
-        return self._render(token, preferences.show(self._house.database, token))
+        found = preferences.show(self._house.database, token)
+        return self._render(token, found or decoy_preferences(self._house, token))
 
     def post(self, token: str) -> BaseResponse:
         """Stop everything that this signup agreed to."""
@@ -44,27 +47,45 @@ class PreferencesPage:
         stopped = preferences.stop_everything(
             house.database, house.recorder, token, house.clock()
         )
-        if not stopped:
+        if not stopped and not is_decoy(house, token):
             return self._render(token, None)
-        return redirect(url_for("pages.get_preferences", token=token), code=303)
+        chosen = self._frame.chosen()
+        shown = url_for("pages.get_preferences", token=token, lang=chosen)
+        return redirect(shown, code=303)
 
     def _render(self, token: str, found: Preferences | None) -> Response:
+        page, language = self._frame.page, self._frame.language()
         if found is None:
-            return Response(self._page("preferences.html", state="gone"), 404)
-        rendered = self._page(
+            return page("preferences.html", language=language, state="gone", status=404)
+        language = self._frame.language(found.language)
+        return page(
             "preferences.html",
+            language=language,
             state="stopped" if found.is_stopped else "active",
-            given_at=f"{found.given_at.day} {found.given_at:%B %Y}",
-            points=[(_KIND_LABELS[kind], masked) for kind, masked in found.points],
-            channels=[CHANNELS[channel].label for channel in found.channels],
-            purposes=[(_sentence(given), given.stands) for given in found.permissions],
-            action_url=url_for("pages.post_preferences", token=token),
+            given_at=format_date(found.given_at, "long", locale=locale_name(language)),
+            points=[
+                (translate(_KIND_LABELS[kind], language), masked)
+                for kind, masked in found.points
+            ],
+            channels=[channel_label(channel, language) for channel in found.channels],
+            purposes=[
+                (_sentence(given, language), _standing(given))
+                for given in found.permissions
+            ],
+            action_url=url_for(
+                "pages.post_preferences", token=token, lang=self._frame.chosen()
+            ),
         )
-        return Response(rendered)
 
 
-def _sentence(given: Permission) -> str:
-    label = _PURPOSE_LABELS[given.purpose]
+def _sentence(given: Permission, language: str) -> str:
+    label = translate(_PURPOSE_LABELS[given.purpose], language)
     if given.purpose is Purpose.X_LINK:
         return label
-    return f"{label} ({CHANNELS[given.channel].label})"
+    return f"{label} ({channel_label(given.channel, language)})"
+
+
+def _standing(given: Permission) -> str:
+    if not given.stands:
+        return "off"
+    return "waiting" if given.is_pending else "on"

@@ -2,13 +2,17 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+from types import MappingProxyType
+from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
+from regulars.ask.decoys import LEAVE_EMPTY, is_filled_by_a_program, leave_aside
 from regulars.ask.fields import (
+    FormData,
     Offer,
     SignupForm,
     SubmittedData,
@@ -19,13 +23,15 @@ from regulars.keep.sites import find_site
 from regulars.signup import Accepted, Submission
 from regulars.values.messages import hint, sentence
 from regulars.web.house import House
-from regulars.web.languages import language_of
+from regulars.web.languages import current_language
 from regulars.web.problems import FieldError, ProblemError
-from regulars.web.visitors import Credential, key_id
+from regulars.web.visitors import Credential, count_addresses, key_id
 
-_FORM = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _PAGE_URL_KEPT = 2000
+_NAMES_SHOWN, _NAME_SHOWN = 20, 60
+_NONE: Mapping[str, str] = MappingProxyType({})
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -36,10 +42,10 @@ def read_fields() -> SubmittedData:
     Raises:
         ProblemError: 415 for another content type, 400 for a body that cannot be read.
     """
-    if request.mimetype == _FORM:
+    if request.mimetype == FORM:
         return read_form_body()
     if request.mimetype != _JSON:
-        raise ProblemError(415, f"Send {_FORM} or {_JSON}.")
+        raise ProblemError(415, f"Send {FORM} or {_JSON}.")
     try:
         payload = json.loads(request.get_data())
     except (ValueError, RecursionError) as error:
@@ -105,7 +111,7 @@ _REFUSALS = {
 
 
 def _refused(status: int, field: str, code: str) -> ProblemError:
-    text = _REFUSALS.get(code) or sentence(code, language_of(request))
+    text = _REFUSALS.get(code) or sentence(code, current_language())
     # The sentence is the customer's; on the API it is the shop's developer who reads.
     is_api = request.path.startswith("/v1/")
     detail = (hint(code) if is_api else None) or text
@@ -129,12 +135,42 @@ def read_form(
         offer=Offer(
             channels=house.settings.channels,
             default_country=house.settings.default_country,
-            language=language_of(request),
+            language=current_language(),
             default_surface=default_surface,
         ),
         is_known_wording=is_known_wording,
         may_send_external_id=has_secret_key,
     )
+
+
+def refusal_of(
+    form: SignupForm,
+    *,
+    names: Mapping[str, str] = _NONE,
+    headers: Mapping[str, str] = _NONE,
+) -> ProblemError:
+    """Why *form*, which is not valid, is refused; *names* are those that its sender knows."""
+    return ProblemError(
+        422,
+        "Some fields cannot be used as they are.",
+        [
+            FieldError(names.get(p.field, p.field), p.code, p.message)
+            for p in form.problems()
+        ],
+        dict(headers),
+    )
+
+
+def ignored_names(fields: SubmittedData, form: SignupForm) -> dict[str, str]:
+    """A header with the names in *fields* that mean nothing to *form*, for who misspelt one."""
+    mistyped = fields.mistyped if isinstance(fields, FormData) else ()
+    known = {"", "idempotency_key", LEAVE_EMPTY, *(field.name for field in form)}
+    ignored = sorted({*fields, *mistyped} - known)
+    if not ignored:
+        return {}
+    # A header takes visible ASCII alone, and a proxy not too much of it.
+    shown = [quote(name[:_NAME_SHOWN], safe="") for name in ignored[:_NAMES_SHOWN]]
+    return {"Regulars-Ignored": ", ".join(shown)}
 
 
 def page_url() -> str | None:
@@ -171,15 +207,24 @@ def idempotency_key(fields: SubmittedData) -> str | None:
 
 
 def take(
-    house: House, submission: Submission, scope: str, key: str | None
+    house: House,
+    fields: SubmittedData,
+    submission: Submission,
+    scope: str,
+    key: str | None,
 ) -> dict[str, object] | None:
     """The answer to a submission, the first one again under a key that was used before.
 
-    None when there was nothing in it.
+    None when there was nothing in it. *fields* are what it was read from.
 
     Raises:
-        ProblemError: 409 while the first request is in flight, 422 for another body.
+        ProblemError: 409 while the first request is in flight, 422 for another body,
+            429 for an address that pages send too often.
     """
+    if not submission.has_secret_key:
+        count_addresses(house, submission.answer.addresses)
+        if is_filled_by_a_program(fields):
+            return leave_aside(house, submission.answer)
     now = house.clock()
     if key is None:
         return _told(submission, house.signup_desk.take(submission, now))

@@ -13,7 +13,7 @@ from regulars.values.contact import KINDS, InvalidContact, Kind
 from regulars.values.handle import InvalidHandle
 from regulars.values.messages import sentence
 from regulars.web.house import House
-from regulars.web.languages import language_of
+from regulars.web.languages import current_language
 from regulars.web.problems import FieldError, ProblemError
 from regulars.web.visitors import KEY_RATE, key_id, require_key
 
@@ -79,7 +79,7 @@ def _find(house: House, connection: Connection, name: str, text: str) -> list[st
     try:
         address = KINDS[_BY_ADDRESS[name]].parse(text, house.settings.default_country)
     except (InvalidContact, InvalidHandle) as error:
-        message = sentence(error.code, language_of(request), **error.data)
+        message = sentence(error.code, current_language(), **error.data)
         raise ProblemError(
             422, message, [FieldError(name, error.code, message)]
         ) from error

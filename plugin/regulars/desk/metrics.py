@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from regulars.check.gate import find_trouble
+from regulars.check.pace import Pace
 from regulars.check.usage import Usage
 from regulars.keep.contact_points import count_pending
 from regulars.tell.endpoints import list_endpoints
@@ -26,6 +27,7 @@ def metrics_blueprint(house: House) -> Blueprint:
     blueprint = Blueprint("metrics", __name__)
     registry = CollectorRegistry()
     registry.register(_State(house))
+    registry.register(house.counts)
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
@@ -47,6 +49,7 @@ class _State(Collector):
             yield from _queue(connection, now)
             yield from _endpoints(connection, now)
             yield from _x(connection, self._house.gate.usage(connection, now), now)
+            yield from _calls(self._house.gate.pace(connection, now))
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Nothing beforehand: registering must not ask the database."""
@@ -103,6 +106,11 @@ def _x(
         usage.share,
     )
     yield _gauge(
+        "regulars_x_public_users_billed_today",
+        "Of the users billed today, those returned to the public check.",
+        usage.public_today,
+    )
+    yield _gauge(
         "regulars_handles_pending",
         "Handles whose check is still to be made.",
         count_pending(connection),
@@ -118,6 +126,16 @@ def _x(
             [trouble.reason.value], max((now - trouble.since).total_seconds(), 0)
         )
     yield state
+
+
+def _calls(pace: Pace | None) -> Iterator[GaugeMetricFamily]:
+    left = GaugeMetricFamily(
+        "regulars_x_calls_remaining",
+        "Calls that X still allows in its window; absent while it has not said.",
+    )
+    if pace is not None:
+        left.add_metric([], pace.remaining)
+    yield left
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

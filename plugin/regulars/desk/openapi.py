@@ -6,6 +6,7 @@ https://spec.openapis.org/oas/v3.1.0
 from importlib.metadata import version
 from typing import Any
 
+from regulars.desk.openapi_check import check_paths, checked_schema
 from regulars.desk.openapi_pages import page_paths
 from regulars.desk.openapi_parts import (
     FORM,
@@ -15,6 +16,7 @@ from regulars.desk.openapi_parts import (
     problems,
     ref,
 )
+from regulars.desk.openapi_widget import widget_paths
 from regulars.values.contact import Channel
 from regulars.values.verdict import Verdict
 from regulars_webhooks.events import EVENT_TYPES, schema
@@ -36,12 +38,19 @@ def openapi(base_url: str, channels: tuple[Channel, ...]) -> Json:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": base_url}],
-        "paths": {**_api_paths(channels), **page_paths(), **_machine_paths()},
+        "paths": {
+            **_api_paths(channels),
+            **check_paths(),
+            **page_paths(),
+            **widget_paths(),
+            **_machine_paths(),
+        },
         "webhooks": {name: _webhook(name) for name in EVENT_TYPES},
         "components": {
             "schemas": {
                 "Problem": _problem_schema(),
                 "Accepted": _accepted_schema(),
+                "Checked": checked_schema(),
                 "Record": _record_schema(),
             },
             "securitySchemes": {
@@ -62,7 +71,7 @@ def _api_paths(channels: tuple[Channel, ...]) -> Json:
             "post": {
                 "operationId": "signUp",
                 "summary": "Take one submission in",
-                "description": "With a secret key, or from a page of the site's allowed origins with the site's publishable key alone.",
+                "description": "With a secret key, or from a page of the site's allowed origins with the site's publishable key alone. Under a secret key the header Regulars-Ignored names what was sent and means nothing here.",
                 "security": [*_KEY, {}],
                 "parameters": [
                     {

@@ -6,7 +6,15 @@ from regulars.desk.openapi_parts import (
     html_answer,
     page_problems,
     path_parameter,
+    problems,
 )
+
+_LANG: Json = {
+    "name": "lang",
+    "in": "query",
+    "description": "The language of the page (BCP 47); else that of the signup, or what the browser asks for.",
+    "schema": {"type": "string"},
+}
 
 
 def page_paths() -> Json:
@@ -30,12 +38,14 @@ def page_paths() -> Json:
                         "description": "An order that the shop signed into the link; one that cannot be believed is left aside.",
                         "schema": {"type": "string"},
                     },
+                    _LANG,
                 ],
                 "responses": {"200": html_answer("The page"), **page_problems(404)},
             },
             "post": {
                 "operationId": "postSignupPage",
                 "summary": "What the hosted page sends",
+                "parameters": [_LANG],
                 "requestBody": {
                     "required": True,
                     "content": {FORM: {"schema": {"type": "object"}}},
@@ -51,7 +61,7 @@ def page_paths() -> Json:
             "get": {
                 "operationId": "getThanks",
                 "summary": "The page after a signup",
-                "parameters": [path_parameter("token")],
+                "parameters": [path_parameter("token"), _LANG],
                 "responses": page,
             }
         },
@@ -59,20 +69,46 @@ def page_paths() -> Json:
             "get": {
                 "operationId": "getPreferences",
                 "summary": "What one signup sent, masked",
-                "parameters": [path_parameter("token")],
+                "parameters": [path_parameter("token"), _LANG],
                 "responses": page,
             },
             "post": {
                 "operationId": "stopEverything",
                 "summary": "Withdraw all that this signup agreed to",
-                "parameters": [path_parameter("token")],
+                "parameters": [path_parameter("token"), _LANG],
                 "responses": {
                     "303": {"description": "Stopped"},
                     **page_problems(403, 404, 413, 429),
                 },
             },
         },
+        **_look_paths(),
         **_desk_paths(),
+    }
+
+
+def _look_paths() -> Json:
+    """What the pages load of the shop's own."""
+    sheet = {"description": "The sheet", "content": {"text/css": {}}}
+    pictures: Json = {kind: {} for kind in ("image/png", "image/jpeg", "image/webp")}
+    return {
+        "/look/shop.css": {
+            "get": {
+                "operationId": "getLook",
+                "summary": "The shop's colour, as the hosted pages use it",
+                "responses": {"200": sheet, **problems(404)},
+            }
+        },
+        "/look/logo": {
+            "get": {
+                "operationId": "getLogo",
+                "summary": "The shop's logo",
+                "responses": {
+                    "200": {"description": "The picture", "content": pictures},
+                    **problems(404),
+                },
+            }
+        },
     }
 
 

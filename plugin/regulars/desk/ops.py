@@ -28,7 +28,7 @@ def ops_blueprint(house: House) -> Blueprint:
             waiting = backlog(connection)
             trouble = find_trouble(connection)
             usage = house.gate.usage(connection, now)
-        is_stalled = waiting.age_s(now) > STALLED_S
+        is_stalled = waiting.unheeded_s(now) > STALLED_S
         state = {
             "status": "stalled" if is_stalled else "ready",
             "queue": {

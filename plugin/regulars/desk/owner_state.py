@@ -94,7 +94,7 @@ def deliveries_line(
         level, text = "warning", "None of your systems is told about sign-ups yet"
     elif EndpointState.DISABLED in states:
         level, text = "problem", "One of your systems takes no updates any more"
-    elif backlog.age_s(now) > STALLED_S:
+    elif backlog.unheeded_s(now) > STALLED_S:
         level = "problem"
         text = f"Nothing goes out: {_updates(total)} to be delivered"
     elif EndpointState.PAUSED in states:

@@ -4,10 +4,11 @@ from urllib.parse import urlsplit
 
 from flask import request
 
+from regulars.values.languages import N_
 from regulars.web.house import House
 from regulars.web.problems import FieldError, ProblemError
 
-_FOREIGN = (
+_FOREIGN = N_(
     "This form was sent from another site. Please open our page and send it there."
 )
 

@@ -48,6 +48,7 @@ def register_headers(app: Flask, database: Database) -> None:
             headers = response.headers
             headers["Access-Control-Allow-Origin"] = origin
             headers["Access-Control-Expose-Headers"] = "Retry-After"
+            headers["Timing-Allow-Origin"] = origin
             if request.method == "OPTIONS":
                 headers["Access-Control-Allow-Methods"] = "POST"
                 headers["Access-Control-Allow-Headers"] = _ALLOWED_REQUEST_HEADERS

@@ -1,13 +1,14 @@
 """The house: the parts that a process is made of, handed to each face by ``app``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from flask_limiter import Limiter
 
 from regulars.check.gate import Gate
+from regulars.check.lookup import HandleLookup
 from regulars.keep.db import Database
 from regulars.keep.journal import journal_folder
 from regulars.keep.record import Recorder
@@ -20,11 +21,15 @@ from regulars.values.wording import (
     render_wording,
     wording_ids,
 )
+from regulars.web.counts import Counts
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Settings and the parts made from them; one for the life of a process."""
+    """Settings and the parts made from them; one for the life of a process.
+
+    ``check_lookup`` is what the public check asks: it spends a share of the budget at most.
+    """
 
     settings: Settings
     database: Database
@@ -34,6 +39,8 @@ class House:
     signup_desk: SignupDesk
     limiter: Limiter
     clock: Callable[[], datetime]
+    check_lookup: HandleLookup
+    counts: Counts = field(default_factory=Counts)
 
     @property
     def journal_folder(self) -> Path:

@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from regulars.keep.db import is_unavailable
-from regulars.web.languages import language_of
+from regulars.values.languages import N_, direction, translate
+from regulars.web.languages import current_language, speaking
 
 _PAGES = ("/signup", "/p/", "/desk")
 _HOME = "/"
@@ -53,14 +54,7 @@ def problem_response(problem: ProblemError) -> Response:
     """*problem* as the caller gets it: a page where people read, JSON elsewhere."""
     title = HTTPStatus(problem.status).phrase
     if request.path == _HOME or request.path.startswith(_PAGES):
-        page = render_template(
-            "regulars/gone.html",
-            title=title,
-            text=problem.detail,
-            language=language_of(request),
-            css_url=url_for("pages.static", filename="page.css"),
-        )
-        return Response(page, problem.status, problem.headers)
+        return _page(problem)
     code = _CODES.get(problem.status, "request.invalid")
     errors = problem.errors or [FieldError("", code, problem.detail)]
     body: dict[str, Any] = {
@@ -81,6 +75,51 @@ def problem_response(problem: ProblemError) -> Response:
     )
 
 
+def too_many(reset_at: float) -> ProblemError:
+    """The refusal of whoever has no room left before *reset_at*, in Unix seconds."""
+    wait = max(1, round(reset_at - time.time()))
+    return ProblemError(
+        429,
+        f"Too many requests: try again in {wait} s.",
+        headers={"Retry-After": str(wait)},
+    )
+
+
+# What people read above the reason.
+_TITLES = {
+    400: N_("We could not read that"),
+    403: N_("This cannot be sent from there"),
+    404: N_("Nothing to be found here"),
+    413: N_("That is too much at once"),
+    429: N_("One moment, please"),
+    503: N_("One moment, please"),
+}
+_TITLE = N_("That did not work")
+_SENTENCES = {
+    413: N_("Please shorten what you typed and send it again."),
+    429: N_("That was a lot in a short time. Please try again in a minute."),
+}
+
+
+def _page(problem: ProblemError) -> Response:
+    """*problem* for people, in their language."""
+    language = current_language()
+    text = _SENTENCES.get(problem.status, problem.detail)
+    with speaking(language):
+        page = render_template(
+            "regulars/gone.html",
+            title=translate(_TITLES.get(problem.status, _TITLE), language),
+            text=translate(text, language),
+            language=language,
+            direction=direction(language),
+            css_url=url_for("pages.static", filename="page.css"),
+        )
+    response = Response(page, problem.status, problem.headers)
+    response.content_language.add(language)
+    response.vary.add("Accept-Language")
+    return response
+
+
 # For refusals that name no field: programs read a code, never a sentence.
 _CODES = {
     404: "path.unknown",
@@ -92,8 +131,8 @@ _CODES = {
     503: "server.unavailable",
 }
 _DETAILS = {
-    400: "The request could not be read.",
-    404: "There is nothing at this address.",
+    400: N_("The request could not be read."),
+    404: N_("There is nothing at this address."),
     405: "This address does not take this method.",
     413: "The request is larger than 64 kB.",
     415: "Send application/x-www-form-urlencoded or application/json.",
@@ -109,7 +148,7 @@ def _unavailable(app: Flask, error: SQLAlchemyError) -> Response | None:
     return problem_response(
         ProblemError(
             503,
-            "Nothing could be stored just now; nothing was lost. Try again.",
+            N_("Nothing could be stored just now; nothing was lost. Try again."),
             headers={"Retry-After": "5"},
         )
     )
@@ -125,15 +164,8 @@ def register_problems(app: Flask, limiter: Limiter) -> None:
     @app.errorhandler(429)
     def _too_many(error: HTTPException) -> Response:
         limit = limiter.current_limit
-        wait = 60
-        if limit is not None:
-            wait = max(1, round(limit.reset_at - time.time()))
         return problem_response(
-            ProblemError(
-                429,
-                f"Too many requests: try again in {wait} s.",
-                headers={"Retry-After": str(wait)},
-            )
+            too_many(time.time() + 60 if limit is None else limit.reset_at)
         )
 
     @app.errorhandler(HTTPException)
@@ -162,5 +194,7 @@ def register_problems(app: Flask, limiter: Limiter) -> None:
             },
         )
         return problem_response(
-            ProblemError(500, "Something went wrong on our side; nothing was stored.")
+            ProblemError(
+                500, N_("Something went wrong on our side; nothing was stored.")
+            )
         )

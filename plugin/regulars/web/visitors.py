@@ -1,17 +1,27 @@
-"""Who is calling: a credential where there is one, and an address to count by."""
+"""Who is calling: a credential where there is one, and what each caller is counted by."""
 
+import hashlib
+import hmac
 import ipaddress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import g, request
+from limits import RateLimitItem, parse
 
 from regulars.keep.sites import Site, find_key
+from regulars.values.contact import Address
 from regulars.web.house import House
-from regulars.web.problems import FieldError, ProblemError
+from regulars.web.problems import FieldError, ProblemError, too_many
 
 # Guests behind one restaurant's address need room; the shop's own server needs more.
 PUBLIC_RATE = "60 per minute"
 KEY_RATE = "6000 per minute"
+# All pages of a site together: ten restaurants' full rooms, and no sweep of handles.
+_CHECKS_OF_A_SITE = parse("600 per minute")
+# One contact address, whoever sends it: room for a slip and for a double press.
+_SENDINGS_OF_AN_ADDRESS = parse("10 per minute")
 # https://www.rfc-editor.org/rfc/rfc9110#section-11.1: the scheme's case says nothing.
 _SCHEME = "bearer"
 
@@ -53,6 +63,45 @@ def require_key(house: House) -> str:
             {"WWW-Authenticate": "Bearer"},
         )
     return found
+
+
+def limited_by_caller(house: House) -> Callable[[Any], Any]:
+    """Decorates a view of the API: a secret key has its room, everybody else their address's."""
+    return house.limiter.limit(
+        lambda: KEY_RATE if key_id(house) else PUBLIC_RATE,
+        key_func=lambda: key_id(house) or visitor(),
+        methods=["POST"],
+    )
+
+
+def count_check(house: House, site: Site) -> None:
+    """Count a check that a page of *site* asks for.
+
+    Raises:
+        ProblemError: 429, the pages of this site have no room left in this minute.
+    """
+    _count(house, _CHECKS_OF_A_SITE, "checks", site.id)
+
+
+def count_addresses(house: House, addresses: Iterable[Address]) -> None:
+    """Count what a public form sends, by keyed digests: no address is kept, not even in memory.
+
+    Raises:
+        ProblemError: 429, one of *addresses* was sent too often in this minute.
+    """
+    for address in addresses:
+        message = f"limit:{address.kind.value}:{address.normalized}".encode()
+        key = house.settings.secret_key.encode()
+        digest = hmac.digest(key, message, hashlib.sha256).hex()
+        _count(house, _SENDINGS_OF_AN_ADDRESS, "address", digest)
+
+
+def _count(house: House, rate: RateLimitItem, *what: str) -> None:
+    if not house.limiter.enabled:
+        return
+    counters = house.limiter.limiter
+    if not counters.hit(rate, *what):
+        raise too_many(counters.get_window_stats(rate, *what).reset_time)
 
 
 def _read_key(house: House) -> str | None:
