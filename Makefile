@@ -26,8 +26,18 @@ check: $(STAMP) ## What CI runs before the tests: lint, format, types, layers, l
 lock: $(STAMP) ## Renew requirements.txt from pyproject.toml
 	@$(LOCK) --upgrade -o requirements.txt pyproject.toml
 
+messages: $(STAMP) ## Bring the catalogue of translations in step with the code
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ --no-location --sort-output -o $(VENV)/messages.pot plugin
+	@$(BIN)/pybabel -q update -i $(VENV)/messages.pot -d $(CATALOGUE) -D regulars --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d $(CATALOGUE) -D regulars
+
 bench: $(STAMP) ## Measure what the README claims, side by side
 	@$(BIN)/python -m tests.bench
+
+widget: $(STAMP) ## Renew the hashes of the widget's version that is not released yet
+	@$(BIN)/python -m tests.widget.release
+
+CATALOGUE = plugin/regulars/values/catalogue
 
 # Universal and hashed: the same file serves every Python from 3.11 on any system.
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -50,4 +60,4 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-.PHONY: help run test install check lock lock-check bench
+.PHONY: help run test install check lock lock-check bench widget

@@ -103,6 +103,8 @@ def serve(
             "REGULARS_X_API_URL": f"http://{HOST}:{ports.x}",
             # Nobody who watches waits for the longer steps of the default.
             "REGULARS_X_RETRY_S": "3",
+            # What happens to an account on the stand-in's page is seen within a minute.
+            "REGULARS_X_REFRESH_DAYS": "0",
         }
     parts.start("regulars", [REGULARS, "serve", "--port", str(ports.web)], settings)
     parts.wait_for(ports.web, "/healthz")

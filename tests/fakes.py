@@ -45,20 +45,24 @@ def profile(username: str) -> Profile:
 
 
 class FakeLookup:
-    """A ``HandleLookup``: ``FakeLookup().found("AnaLima", "42").unavailable("bob")``.
+    """An ``AccountLookup``: ``FakeLookup().found("AnaLima", "42").unavailable("bob")``.
 
-    Whoever was not mentioned is not found. ``asked`` has the keys of each call.
+    Whoever was not mentioned is not found. ``asked`` has the keys of each call, and
+    ``asked_ids`` those of each call by id: ``FakeLookup().now("42", Suspended())``.
     """
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
+        self._by_id: dict[str, Answer] = {}
         self.asked: list[list[str]] = []
+        self.asked_ids: list[list[str]] = []
 
     def found(
         self, handle: str, user_id: str, *, protected: bool = False
     ) -> "FakeLookup":
         told = None if protected else profile(handle)
-        return self._says(handle, Found(user_id, handle, told))
+        self._by_id[user_id] = Found(user_id, handle, told)
+        return self._says(handle, self._by_id[user_id])
 
     def not_found(self, handle: str) -> "FakeLookup":
         return self._says(handle, NotFound())
@@ -85,3 +89,17 @@ class FakeLookup:
         return {
             handle.key: self._answers.get(handle.key, NotFound()) for handle in handles
         }
+
+    def now(self, user_id: str, answer: Answer) -> "FakeLookup":
+        """What X says of the account *user_id* from now on, whatever it says of handles."""
+        self._by_id[user_id] = answer
+        return self
+
+    def renamed(self, user_id: str, handle: str) -> "FakeLookup":
+        return self.now(user_id, Found(user_id, handle, profile(handle)))
+
+    def look_up_ids(
+        self, user_ids: Sequence[str], *, timeout_s: float, now: datetime
+    ) -> Mapping[str, Answer]:
+        self.asked_ids.append(list(user_ids))
+        return {it: self._by_id.get(it, NotFound()) for it in user_ids}

@@ -87,6 +87,7 @@ class ShopUnderTest:
         with self.house.database.transaction() as connection:
             return add_endpoint(
                 connection,
+                self.house.database.seal,
                 url=url,
                 recipient=recipient,
                 event_types=event_types,

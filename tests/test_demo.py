@@ -120,6 +120,11 @@ def test_make_run(tmp_path: Path) -> None:
                     answer = requests.get(url, timeout=10, allow_redirects=False)
                     assert answer.status_code in {200, 302, 303}
 
+            checkout = requests.get(it.address("checkout"), timeout=10).text
+            assert "<regulars-handle " in checkout
+            (script,) = re.findall(r'src="([^"]+/fields\.js)"', checkout)
+            assert requests.get(script, timeout=10).status_code == 200
+
             told = it.check_out(x_handle="@AnaLima", contact_channel="x")
             assert "exists on X" in told
             preferences = re.search(r'href="(http://[^"]+/p/[^"]+)"', told)

@@ -230,10 +230,14 @@ def test_orders_that_are_none(fields: str, typed: dict[str, str], status: int) -
 
 
 def test_the_shops_pages_are_closed_to_others(fields: str) -> None:
-    """Every page of the shop carries its policy; nothing comes from elsewhere."""
+    """Every page of the shop carries its policy; nothing comes from elsewhere but the pinned script."""
     client = create_app(Regulars("http://127.0.0.1:1", "sk"), fields).test_client()
     for path, status in (("/", 200), ("/privacy", 200), ("/orders/none", 404)):
         answer = client.get(path)
         assert answer.status_code == status
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert not re.search(r'(?:src|href)="(?!/|data:|https?://tonys)', answer.text)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src http://127.0.0.1:1/w/; connect-src http://127.0.0.1:1/v1/" in policy  # fmt: skip
+        script = r'<script type="module" src="https://connect[^"]+" integrity="sha384-'
+        page = re.sub(script, "", answer.text)
+        assert not re.search(r'(?:src|href)="(?!/|data:|https?://tonys)', page)

@@ -51,6 +51,8 @@ DEFAULTS: dict[str, Any] = {
     "base_url": "http://127.0.0.1:8000",
     "trusted_proxies": 0,
     "shop_name": "Our shop",
+    "shop_color": "",
+    "shop_logo": "",
     "shop_x_username": "",
     "privacy_url": "",
     "channels": (
@@ -62,6 +64,8 @@ DEFAULTS: dict[str, Any] = {
     ),
     "default_country": "US",
     "invite_text": "So that we can reach you the way you like, most of all when something changes.",
+    "languages": ("en", "es", "pt-BR", "fr", "de", "ar"),
+    "confirmed_languages": ("en",),
     "x_mode": "format",
     "x_bearer_token": "",
     "x_api_url": "https://api.x.com",
@@ -69,8 +73,13 @@ DEFAULTS: dict[str, Any] = {
     "x_retry_s": 5.0,
     "x_daily_lookups": 1000,
     "x_monthly_budget_usd": 10.0,
+    "x_cache_found_s": 604_800,
+    "x_cache_not_found_s": 3_600,
     "x_profile": "claimed",
+    "x_refresh_days": 30,
     "endpoint_allow": (),
+    "delivery_threads": 32,
+    "delivery_lease_s": 60.0,
     "ca_bundle": "",
     "allow_private_endpoints": False,
 }
@@ -94,17 +103,22 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "BASE_URL": ("https://connect.shop.example/", "https://connect.shop.example"),
     "TRUSTED_PROXIES": ("2", 2),
     "SHOP_NAME": ("  Tony's  ", "Tony's"),
+    "SHOP_COLOR": ("#0AF", "#00aaff"),
     "SHOP_X_USERNAME": ("@Tonys", "Tonys"),
     "PRIVACY_URL": ("https://shop.example/privacy", "https://shop.example/privacy"),
     "CHANNELS": ("email, x", (Channel.EMAIL, Channel.X)),
     "DEFAULT_COUNTRY": ("BR", "BR"),
     "INVITE_TEXT": ("Why not?", "Why not?"),
+    "LANGUAGES": ("pt-br, en", ("pt-BR", "en")),
+    "CONFIRMED_LANGUAGES": ("de,en", ("de", "en")),
     "X_MODE": ("off", "off"),
     "X_API_URL": ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
     "X_TIMEOUT_S": ("0.5", 0.5),
     "X_RETRY_S": ("60", 60.0),
     "X_PROFILE": ("never", "never"),
     "ENDPOINT_ALLOW": ("10.1.0.0/16, pos.local", ("10.1.0.0/16", "pos.local")),
+    "DELIVERY_THREADS": ("8", 8),
+    "DELIVERY_LEASE_S": ("2.5", 2.5),
     "CA_BUNDLE": (__file__, __file__),
     "ALLOW_PRIVATE_ENDPOINTS": ("1", True),
 }
@@ -144,7 +158,15 @@ WRONG = [
     ("X_PROFILE", "always"),
     ("X_API_URL", "api.x.com"),
     ("ENDPOINT_ALLOW", "10.0.0.0/99"),
+    ("DELIVERY_THREADS", "0"),
+    ("DELIVERY_THREADS", "129"),
+    ("DELIVERY_LEASE_S", "0"),
     ("CA_BUNDLE", "/nowhere/ca.pem"),
+    ("SHOP_COLOR", "red"),
+    ("SHOP_LOGO", "/nowhere/logo.png"),
+    ("SHOP_LOGO", __file__),
+    ("LANGUAGES", "en,klingon"),
+    ("CONFIRMED_LANGUAGES", ","),
     ("ALLOW_PRIVATE_ENDPOINTS", "yes"),
     ("SECRET_KEY", "short"),
     ("DATABASE_URL", "regulars.sqlite3"),
@@ -255,7 +277,7 @@ def test_unknown_names_are_errors_in_the_file_alone(folder: Path) -> None:
     (problem,) = problems(folder)
     assert "line 1: 'SHOPNAME' is not a setting" in problem
     assert "did you mean SHOP_NAME?" in problem
-    write(folder, "COLOUR=red\n")
+    write(folder, "WEATHER=red\n")
     assert "TRUSTED_PROXIES" in problems(folder)[0]
 
 

@@ -4,9 +4,10 @@
     SHOP_FIELDS=fields.html SHOP_REGULARS_URL=http://127.0.0.1:8000 SHOP_REGULARS_KEY=sk_… \\
         python examples/flask_shop/app.py
 
-To put Regulars into a shop of your own, copy three things: the line of
-templates/checkout.html that includes the fields, `Regulars` below, and the call of it
-after the order is safe. Orders are kept in memory: yours are in your database.
+To put Regulars into a shop of your own, copy four things: the line of
+templates/checkout.html that includes the fields, `Regulars` below, the call of it after
+the order is safe, and the two lines of the Content-Security-Policy that let the script of
+the fields in. Orders are kept in memory: yours are in your database.
 """
 
 import argparse
@@ -32,9 +33,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 log = logging.getLogger("shop")
 
+# The script comes from /w/ and checks the handle under /v1/; without it the fields post too.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'"
+    " base-uri 'none'; frame-ancestors 'none';"
+    " script-src {regulars}/w/; connect-src {regulars}/v1/"
 )
 
 
@@ -84,7 +87,9 @@ ADDRESS = {
 ALWAYS_SEEN = {
     "site",
     "x_handle",
+    "x_handle_receipt",
     "consent_x_link",
+    "consent_conversation_x",
     "contact_channel",
     "contact_wording",
 }
@@ -208,9 +213,11 @@ def create_app(regulars: Regulars, fields: str) -> Flask:
     app.add_url_rule("/orders/<order_id>", "show_order", shop.show_order)
     app.add_url_rule("/privacy", "privacy", lambda: render_template("privacy.html"))
 
+    policy = CONTENT_SECURITY_POLICY.format(regulars=regulars.url)
+
     @app.after_request
     def protect(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["Content-Security-Policy"] = policy
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

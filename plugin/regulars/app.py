@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -12,10 +12,13 @@ from flask_migrate import Migrate, upgrade
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from regulars.ask.api import api_blueprint
+from regulars.ask.check_api import check_blueprint
 from regulars.ask.pages import pages_blueprint
+from regulars.ask.snippet_api import snippet_blueprint
+from regulars.ask.widget.routes import widget_blueprint
 from regulars.check.gate import Gate
-from regulars.check.lookup import HandleLookup, NoLookup
-from regulars.check.usage import caps_of
+from regulars.check.lookup import AccountLookup, NoLookup
+from regulars.check.terms import terms_of
 from regulars.check.x_api import XLookup
 from regulars.desk.customers import customers_blueprint
 from regulars.desk.metrics import metrics_blueprint
@@ -25,6 +28,7 @@ from regulars.desk.owner_session import configure_sessions
 from regulars.desk.self_check import self_check_blueprint
 from regulars.keep.copies import keep_safety_copy, new_private_file
 from regulars.keep.db import Database, db, engine_options
+from regulars.keep.installation import claim_key
 from regulars.keep.record import Recorder
 from regulars.keep.schema import (
     MIGRATIONS,
@@ -37,16 +41,20 @@ from regulars.keep.schema import (
 )
 from regulars.keep.suppressions import suppression_table
 from regulars.keep.wordings import WordingBook
-from regulars.recheck import Recheck
+from regulars.recheck import SOMEBODY, Recheck
 from regulars.settings import Settings
 from regulars.signup import SignupDesk
+from regulars.tell.changing import seal_plain_secrets
 from regulars.tell.dispatcher import Dispatcher
+from regulars.values.handle import Handle
 from regulars.values.instants import now_utc
 from regulars.web.headers import register_headers
 from regulars.web.house import House
+from regulars.web.languages import register_languages
 from regulars.web.problems import register_problems
 from regulars.web.visitors import visitor
 from regulars.worker import Worker
+from regulars.x_accounts.refresh import Refresh
 from regulars_webhooks.transport import Transport
 
 WEB_THREADS = 8
@@ -69,7 +77,7 @@ class Shop:
 def open_shop(
     settings: Settings,
     *,
-    lookup: HandleLookup | None = None,
+    lookup: AccountLookup | None = None,
     clock: Callable[[], datetime] = now_utc,
 ) -> Shop:
     """Everything wired for *settings*; *lookup* and *clock* are for tests to pass theirs.
@@ -88,7 +96,7 @@ def open_shop(
     db.init_app(app)
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():
-        database = Database(db.engine)
+        database = Database(db.engine, settings.secret_key)
     limiter = Limiter(visitor, app=app, storage_uri="memory://", headers_enabled=False)
     house = _house(settings, database, limiter, lookup or _lookup(settings), clock)
     if settings.trusted_proxies:
@@ -97,23 +105,31 @@ def open_shop(
         )
     configure_sessions(app, settings)
     register_headers(app, database)
+    register_languages(app, settings.languages)
     register_problems(app, limiter)
     for make in (
         api_blueprint,
+        check_blueprint,
         customers_blueprint,
         pages_blueprint,
+        snippet_blueprint,
         ops_blueprint,
         metrics_blueprint,
         owner_blueprint,
         self_check_blueprint,
     ):
         app.register_blueprint(make(house))
+    app.register_blueprint(widget_blueprint())
     return Shop(app, house)
 
 
-def _lookup(settings: Settings) -> HandleLookup:
+def _lookup(settings: Settings) -> AccountLookup:
     if settings.x_mode == "lookup":
-        return XLookup(settings.x_bearer_token, api_url=settings.x_api_url)
+        return XLookup(
+            settings.x_bearer_token,
+            api_url=settings.x_api_url,
+            wants_profile=settings.x_profile != "never",
+        )
     return NoLookup()
 
 
@@ -121,7 +137,7 @@ def _house(
     settings: Settings,
     database: Database,
     limiter: Limiter,
-    lookup: HandleLookup,
+    lookup: AccountLookup,
     clock: Callable[[], datetime],
 ) -> House:
     recorder = Recorder(
@@ -132,9 +148,9 @@ def _house(
     gate = Gate(
         lookup,
         database,
-        retry_s=settings.x_retry_s,
+        terms_of(settings),
         waiting=_WAITING_FOR_X,
-        caps=caps_of(settings),
+        take_windows=lookup.take_windows if isinstance(lookup, XLookup) else dict,
     )
     book = WordingBook(database)
     desk = SignupDesk(
@@ -147,7 +163,19 @@ def _house(
         x_timeout_s=settings.x_timeout_s,
         x_profile=settings.x_profile,
     )
-    return House(settings, database, gate, recorder, book, desk, limiter, clock)
+    is_asked = settings.x_mode == "lookup"
+    check_lookup = gate.for_public_check if is_asked else lookup
+    return House(
+        settings,
+        database,
+        gate,
+        recorder,
+        book,
+        desk,
+        limiter,
+        clock,
+        check_lookup,
+    )
 
 
 def upgrade_schema(shop: Shop, *, copy_first: bool = True) -> Path | None:
@@ -177,6 +205,20 @@ def upgrade_schema(shop: Shop, *, copy_first: bool = True) -> Path | None:
     return copy
 
 
+def belong_to_key(house: House) -> None:
+    """Let the database of *house* belong to its key, and seal by it what could be read.
+
+    Raises:
+        OtherKey: the database belongs to another key; nothing was changed.
+    """
+    database = house.database
+    with database.transaction() as connection:
+        claim_key(connection, house.settings.secret_key)
+        count = seal_plain_secrets(connection, database.seal)
+    if count:
+        database.scrub()
+
+
 def _make_private(file: Path) -> None:
     """Make the database *file*, which its owner alone may read: SQLite would ask the umask.
 
@@ -193,6 +235,7 @@ def make_transport(settings: Settings) -> Transport:
         allow_private=settings.allow_private_endpoints,
         allow=settings.endpoint_allow,
         ca_bundle=settings.ca_bundle or None,
+        pool_size=settings.delivery_threads,
     )
 
 
@@ -208,6 +251,27 @@ def make_worker(house: House) -> Worker:
             timeout_s=settings.x_timeout_s,
             retry_s=settings.x_retry_s,
             x_profile=settings.x_profile,
+            own_handle=Handle(settings.shop_x_username or SOMEBODY.text),
         )
-    dispatcher = Dispatcher(house.database, make_transport(settings), house.clock)
-    return Worker(dispatcher, recheck, house.clock)
+    refresh = make_refresh(house) if settings.x_mode == "lookup" else None
+    dispatcher = Dispatcher(
+        house.database,
+        make_transport(settings),
+        house.clock,
+        threads=settings.delivery_threads,
+        lease=timedelta(seconds=settings.delivery_lease_s),
+    )
+    return Worker(dispatcher, recheck, house.clock, refresh)
+
+
+def make_refresh(house: House) -> Refresh:
+    """What asks again for the accounts that are known."""
+    settings = house.settings
+    return Refresh(
+        house.database,
+        house.gate,
+        house.recorder,
+        timeout_s=settings.x_timeout_s,
+        x_profile=settings.x_profile,
+        refresh_days=settings.x_refresh_days,
+    )

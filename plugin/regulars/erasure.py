@@ -6,16 +6,19 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from regulars.check.cache import forget_cached
 from regulars.keep.contact_points import contact_points_of, delete_contact_points
 from regulars.keep.customers import blank_customer, find_customer, lock_customer
 from regulars.keep.db import Database
 from regulars.keep.idempotency import blank_answers
+from regulars.keep.in_step import delete_former_handles, former_handles_of
 from regulars.keep.journal import write_journal
 from regulars.keep.signups import blank_signups, signups_of
 from regulars.keep.suppressions import suppress
 from regulars.tell.deliveries import blank_answers_of_receivers, cancel_unattempted
 from regulars.tell.events import rewrite_erased
 from regulars.tell.publishing import publish_erasure
+from regulars.tell.x_content import accounts_in, x_accounts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,12 @@ def erase_in(
         return None
     version: int = row.version + 1
     points = contact_points_of(connection, customer_id)
-    suppress(connection, secret_key, points, now)
+    # An old list may hold the handle of before a rename.
+    former = former_handles_of(connection, customer_id)
+    suppress(connection, secret_key, [*points, *former], now)
+    handles, user_ids = accounts_in(x_accounts_of(connection, customer_id))
+    handles += [row.normalized for row in former]
+    forget_cached(connection, handles=handles, user_ids=user_ids)
     _blank(connection, customer_id, now)
     publish_erasure(connection, customer_id, version, now, tell_all=tell_all)
     # Before the commit: a line too many erases again, a line too few brings back.
@@ -84,6 +92,7 @@ def _blank(connection: Connection, customer_id: str, now: datetime) -> None:
     signup_ids = [row.id for row in signups_of(connection, customer_id)]
     blank_answers(connection, signup_ids)
     blank_signups(connection, customer_id)
+    delete_former_handles(connection, customer_id)
     delete_contact_points(connection, customer_id)
     blank_customer(connection, customer_id, now)
     cancel_unattempted(connection, customer_id)

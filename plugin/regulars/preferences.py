@@ -5,11 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from regulars.check.cache import forget_cached
 from regulars.keep.consents import (
     Consent,
     ConsentRow,
     State,
     add_consents,
+    language_of_signup,
     last_words_of,
     may_look_up,
     sum_of_consents,
@@ -17,7 +19,6 @@ from regulars.keep.consents import (
 from regulars.keep.contact_points import (
     ContactRow,
     contact_points_of,
-    drop_profiles,
 )
 from regulars.keep.customers import (
     ACTIVE,
@@ -28,9 +29,8 @@ from regulars.keep.customers import (
 from regulars.keep.db import Database
 from regulars.keep.record import Recorder
 from regulars.keep.signups import SignupRow, find_by_token
-from regulars.tell.deliveries import blank_answers_of_receivers
-from regulars.tell.events import rewrite_without_profile
 from regulars.tell.publishing import publish
+from regulars.tell.x_content import accounts_in, drop_x_content, x_accounts_of
 from regulars.values.contact import KINDS, Channel, Kind, Purpose
 
 _MAY_BE_WITHDRAWN = (State.GRANTED.value, State.PENDING.value)
@@ -43,6 +43,8 @@ class Permission:
     purpose: Purpose
     channel: Channel
     stands: bool
+    is_pending: bool
+    """Whether it waits for the address to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Preferences:
     """What the link of one signup shows: nothing older than the signup itself."""
 
     given_at: datetime
+    language: str | None
+    """The language of the sentences agreed to; None where there were none."""
     points: tuple[tuple[Kind, str], ...]
     """Kind and masked address."""
     channels: tuple[Channel, ...]
@@ -75,15 +79,18 @@ def show(database: Database, token: str) -> Preferences | None:
             if point.id in signup.contact_point_ids
         ]
         rows = _rows_of(connection, signup)
+        language = language_of_signup(connection, signup.customer_id, signup.id)
     return Preferences(
         given_at=signup.created_at,
+        language=language,
         points=tuple(points),
         channels=tuple(Channel(name) for name in signup.channels),
         permissions=tuple(
             Permission(
                 Purpose(row.purpose),
                 Channel(row.channel),
-                row.state in _MAY_BE_WITHDRAWN,
+                stands=row.state in _MAY_BE_WITHDRAWN,
+                is_pending=row.state == State.PENDING.value,
             )
             for row in rows
         ),
@@ -142,9 +149,9 @@ def _withdraw(
     add_consents(connection, customer_id, signup.id, withdrawn, now)
     if not may_look_up(sum_of_consents(connection, customer_id)):
         # Without the consent to link the account, what X said of it goes everywhere.
-        drop_profiles(connection, customer_id)
-        rewrite_without_profile(connection, customer_id)
-        blank_answers_of_receivers(connection, customer_id)
+        handles, user_ids = accounts_in(x_accounts_of(connection, customer_id))
+        drop_x_content(connection, customer_id)
+        forget_cached(connection, handles=handles, user_ids=user_ids)
     change_customer(connection, customer_id, now)
     after = recorder.record(connection, customer_id)
     if after is not None:

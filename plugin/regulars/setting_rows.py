@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from regulars.values.colour import parse_colour
 from regulars.values.contact import Channel
 from regulars.values.handle import InvalidHandle, parse_handle
+from regulars.values.languages import LANGUAGES, N_, parse_languages
+from regulars.values.picture import parse_picture
 from regulars_webhooks.addresses import check_allow
 
 
@@ -43,6 +46,13 @@ def _whole(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value):
         raise ValueError("must be a whole number, 0 or more")
     return int(value)
+
+
+def _threads(value: str) -> int:
+    number = _whole(value)
+    if not 1 <= number <= 128:
+        raise ValueError("must be a whole number from 1 to 128")
+    return number
 
 
 def _dollars(value: str) -> float:
@@ -198,6 +208,18 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SHOP_NAME", "Our shop", _text, "The shop's name, as customers know it."),
     Setting(
+        "SHOP_COLOR",
+        "",
+        parse_colour,
+        "The shop's colour on the hosted pages, such as `#96401f`; text in it is darkened or lightened until it can be read.",
+    ),
+    Setting(
+        "SHOP_LOGO",
+        "",
+        parse_picture,
+        "File of the shop's logo for the hosted pages: PNG, JPEG or WebP, at most 256 kB.",
+    ),
+    Setting(
         "SHOP_X_USERNAME",
         "",
         _own_handle,
@@ -220,9 +242,23 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "INVITE_TEXT",
-        "So that we can reach you the way you like, most of all when something changes.",
+        N_(
+            "So that we can reach you the way you like, most of all when something changes."
+        ),
         _text,
-        "The one sentence that says why the shop asks.",
+        "The one sentence that says why the shop asks; one of your own is shown as it is in every language.",
+    ),
+    Setting(
+        "LANGUAGES",
+        ",".join(LANGUAGES),
+        parse_languages,
+        "Languages that the pages and fields are offered in; the first is for visitors who ask for none of them.",
+    ),
+    Setting(
+        "CONFIRMED_LANGUAGES",
+        "en",
+        parse_languages,
+        "Languages in which the shop has read and approved the sentences that customers agree to.",
     ),
     Setting(
         "X_MODE",
@@ -265,10 +301,40 @@ SETTINGS: tuple[Setting, ...] = (
         "When the public profile may be taken: for every handle given (`claimed`), for proven owners, or never.",
     ),
     Setting(
+        "X_CACHE_FOUND_S",
+        "604800",
+        _whole,
+        "For how long an account that X knew is not asked for again, in seconds (a week); 0: nothing is kept.",
+    ),
+    Setting(
+        "X_CACHE_NOT_FOUND_S",
+        "3600",
+        _whole,
+        "The same for a handle that X did not know or had suspended.",
+    ),
+    Setting(
+        "X_REFRESH_DAYS",
+        "30",
+        _whole,
+        "Age in days at which an account is asked for again, so that renames and suspensions are seen; 0: all are due at any time.",
+    ),
+    Setting(
         "ENDPOINT_ALLOW",
         "",
         _allowed,
         "Private networks or host names that endpoints may be on, comma-separated.",
+    ),
+    Setting(
+        "DELIVERY_THREADS",
+        "32",
+        _threads,
+        "How many deliveries a dispatcher has under way at once, 1 to 128.",
+    ),
+    Setting(
+        "DELIVERY_LEASE_S",
+        "60",
+        _seconds,
+        "After how many seconds another dispatcher takes over what one that died had under way.",
     ),
     Setting(
         "CA_BUNDLE",

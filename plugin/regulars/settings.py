@@ -40,11 +40,15 @@ class Settings:
     base_url: str
     trusted_proxies: int
     shop_name: str
+    shop_color: str
+    shop_logo: str
     shop_x_username: str
     privacy_url: str
     channels: tuple[Channel, ...]
     default_country: str
     invite_text: str
+    languages: tuple[str, ...]
+    confirmed_languages: tuple[str, ...]
     x_mode: str
     x_bearer_token: str
     x_api_url: str
@@ -53,7 +57,12 @@ class Settings:
     x_daily_lookups: int
     x_monthly_budget_usd: float
     x_profile: str
+    x_cache_found_s: int
+    x_cache_not_found_s: int
+    x_refresh_days: int
     endpoint_allow: tuple[str, ...]
+    delivery_threads: int
+    delivery_lease_s: float
     ca_bundle: str
     allow_private_endpoints: bool
     names_database: bool

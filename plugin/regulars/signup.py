@@ -10,7 +10,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from regulars.check.cache import Kind as CachedBy
+from regulars.check.cache import read_fresh
 from regulars.check.findings import finding_of
+from regulars.check.lookup import Answer as Said
 from regulars.check.lookup import HandleLookup, NotAsked
 from regulars.keep import idempotency
 from regulars.keep.consents import (
@@ -40,7 +43,10 @@ from regulars.values.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One accepted form and where it came from."""
+    """One accepted form and where it came from.
+
+    ``checked`` is what X said of its handle a moment ago, to the page where it was typed.
+    """
 
     answer: Answer
     site_id: str | None
@@ -49,6 +55,7 @@ class Submission:
     page_url: str | None = None
     device_id: str | None = None
     has_signed_order: bool = False
+    checked: Said | None = None
 
     @property
     def is_order_verified(self) -> bool:
@@ -129,7 +136,7 @@ class SignupDesk:
         if self._is_empty(submission):
             return None
         sent = [Sent(address, Finding()) for address in answer.addresses]
-        sent = self._looked_up(sent, answer, now)
+        sent = self._looked_up(sent, submission, now)
         try:
             return self._commit(submission, sent, now, claim)
         except IntegrityError:
@@ -164,26 +171,32 @@ class SignupDesk:
             return find_by_external_id(connection, answer.external_id) is None
 
     def _looked_up(
-        self, sent: Sequence[Sent], answer: Answer, now: datetime
+        self, sent: Sequence[Sent], submission: Submission, now: datetime
     ) -> list[Sent]:
         """*sent* with what X says of the handle, if the statement was agreed to."""
         found = []
         for item in sent:
             if KINDS[item.address.kind].is_looked_up:
-                item = Sent(item.address, self._finding(item, answer, now))
+                item = Sent(item.address, self._finding(item, submission, now))
             found.append(item)
         return found
 
-    def _finding(self, item: Sent, answer: Answer, now: datetime) -> Finding:
-        handle = Handle(item.address.value)
-        said = None
-        if answer.x_link is not None:
-            said = self._lookup.look_up(
+    def _finding(self, item: Sent, submission: Submission, now: datetime) -> Finding:
+        said: Said = NotAsked()
+        if submission.answer.x_link is not None:
+            said = self._said_of(Handle(item.address.value), submission, now)
+        return finding_of(said, may_keep_profile=self._may_keep_profile, now=now)
+
+    def _said_of(self, handle: Handle, submission: Submission, now: datetime) -> Said:
+        if submission.checked is None:
+            answers = self._lookup.look_up(
                 [handle], timeout_s=self._x_timeout_s, now=now
-            ).get(handle.key)
-        return finding_of(
-            said or NotAsked(), may_keep_profile=self._may_keep_profile, now=now
-        )
+            )
+            return answers.get(handle.key, NotAsked())
+        # With its profile if that is at hand; to ask X for it alone would cost what was saved.
+        with self._database.reading() as connection:
+            kept = read_fresh(connection, CachedBy.HANDLE, [handle.key], now)
+        return kept.get(handle.key, submission.checked)
 
     def _write(
         self,

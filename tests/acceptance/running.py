@@ -382,6 +382,7 @@ class Shop:
         with self.house.database.transaction() as connection:
             return add_endpoint(
                 connection,
+                self.house.database.seal,
                 url=url,
                 recipient=recipient,
                 event_types=None,

@@ -103,7 +103,7 @@ class Visit:
     def sign_up_by_email(self) -> Page:
         """Fill in the whole way to the thanks."""
         self.open_signup()
-        self.page.fill("#x_handle", "@AnaLima")
+        self.page.fill("#x_handle", f"@Ana_{self.number}")
         self.choose("email")
         self.page.fill("#contact_email", self.email)
         self.press_save()

@@ -2,9 +2,17 @@
 
 import sys
 
-from tests.bench import idle, sending, signup
+from tests.bench import checking, delivering, fairness, idle, sending, signup, widget
 
-BENCHMARKS = {"signup": signup.run, "sending": sending.run, "idle": idle.run}
+BENCHMARKS = {
+    "signup": signup.run,
+    "checking": checking.run,
+    "sending": sending.run,
+    "delivering": delivering.run,
+    "fairness": fairness.run,
+    "idle": idle.run,
+    "widget": widget.run,
+}
 
 
 def main(names: list[str]) -> None:

@@ -1,6 +1,7 @@
 """A running ``regulars serve`` for benchmarks, on SQLite or PostgreSQL."""
 
 import http.client
+import itertools
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ class Served:
     """Starts the service on a throw-away database; ends it with the block."""
 
     def __init__(self, database_url: str = "") -> None:
+        self._numbers = itertools.count()
         self._folder = tempfile.TemporaryDirectory(prefix="regulars-bench-")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -39,6 +42,7 @@ class Served:
             [REGULARS, "serve", "--port", str(self.port)],
             env=self._env,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._wait()
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
@@ -68,13 +72,26 @@ class Served:
                 time.sleep(0.05)
         raise TimeoutError("regulars serve did not start")
 
-    def sign_up(self, external_id: str, connection: Any = None) -> float:
-        """The monotonic time at which the signup was answered."""
+    def cpu_s(self) -> float:
+        """CPU seconds so far of all its processes that live."""
+        ticks = 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+                if int(fields[2]) == self._process.pid:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def sign_up(self, connection: Any = None) -> tuple[str, float]:
+        """Somebody new: the external id, and the monotonic time at which it was answered."""
+        number = next(self._numbers)
+        external_id = f"A-{number}"
         body = {
             "external_id": external_id,
-            "x_handle": "AnaLima",
+            "x_handle": f"user{number}",
             "contact_channel": ["x", "sms"],
-            "contact_phone": "(212) 456-7890",
+            "contact_phone": f"(212) 4{10 + number // 10_000 % 90}-{number % 10_000:04d}",
         }
         connection = connection or self._connection
         connection.request(
@@ -87,4 +104,4 @@ class Served:
         answer.read()
         if answer.status != 201:
             raise RuntimeError(f"signup answered {answer.status}")
-        return time.monotonic()
+        return external_id, time.monotonic()

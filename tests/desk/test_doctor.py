@@ -31,6 +31,8 @@ from regulars.settings import Settings, load_settings
 from regulars.tell.deliveries import hold_endpoint
 from regulars.tell.endpoints import EndpointState
 from regulars.values.instants import now_utc
+from regulars.values.languages import LANGUAGES
+from regulars.x_accounts.letting_go import purge_some
 
 Serve = Callable[..., int]
 CERTIFICATES = Path(__file__).parent / "certificates"
@@ -62,7 +64,8 @@ def well(shop: ShopUnderTest) -> ShopUnderTest:
 
 
 def behind(shop: ShopUnderTest, **changes: Any) -> dict[str, Severity]:
-    found = wrong(look(shop, **{"trusted_proxies": 1, **changes}))
+    as_it_should_be = {"trusted_proxies": 1, "confirmed_languages": LANGUAGES}
+    found = wrong(look(shop, **{**as_it_should_be, **changes}))
     # Where the tests' own folder is says nothing about the shop.
     return {name: how for name, how in found.items() if name != "folder.volatile"}
 
@@ -97,6 +100,8 @@ def test_every_trouble_has_advice(well: ShopUnderTest) -> None:
         ({"trusted_proxies": 0}, {"proxies.none": "warning"}),
         ({"shop_name": "Our shop"}, {"shop_name.default": "warning"}),
         ({"privacy_url": ""}, {"privacy_url.missing": "warning"}),
+        ({"confirmed_languages": ("en", "es")}, {"wordings.drafts": "warning"}),
+        ({"confirmed_languages": ("de",), "languages": ("de",)}, {}),
         ({"x_mode": "format"}, {"x.no_lookup": "warning"}),
         ({"x_mode": "off"}, {}),
         ({"secret_key": "another key " * 4}, {"database.other_key": "problem"}),
@@ -126,7 +131,17 @@ def test_the_defaults_are_found(tmp_path: Path) -> None:
         "base_url.loopback": Severity.WARNING,
         "shop_name.default": Severity.WARNING,
         "privacy_url.missing": Severity.WARNING,
+        "wordings.drafts": Severity.WARNING,
     }
+
+
+def test_drafts_are_named(tmp_path: Path) -> None:
+    """What the shop has not confirmed is named by its language, and nothing else is."""
+    given = {"REGULARS_DATA_DIR": str(tmp_path), "REGULARS_LANGUAGES": "en,fr,ar"}
+    settings = load_settings({**given, "REGULARS_CONFIRMED_LANGUAGES": "en,fr"})
+    (found,) = [it for it in check_settings(settings) if it.id == "wordings.drafts"]
+    assert ": ar. " in found.sentence
+    assert "REGULARS_CONFIRMED_LANGUAGES" in found.hint
 
 
 @pytest.fixture
@@ -292,6 +307,33 @@ def test_trouble_with_x_is_found(
     well.sign_up(x_handle=HANDLE, **well.consent())
     found = behind(well)
     assert found[f"x.{reason.value}"] is severity
+
+
+@pytest.mark.parametrize("reason", [Reason.UNAUTHORIZED, Reason.FORBIDDEN])
+def test_an_access_that_ended_is_found(
+    well: ShopUnderTest, lookup: FakeLookup, reason: Reason
+) -> None:
+    """After a day of refusals what X said may not stay; once it is gone there is no finding."""
+    well.clock.now = now_utc() - timedelta(hours=25)
+    lookup.found("bea", "7").unavailable(HANDLE, reason)
+    well.sign_up(x_handle="bea", **well.consent())
+    well.sign_up(x_handle=HANDLE, **well.consent())
+    [finding] = [one for one in look(well) if one.id == "x.access_ended"]
+    assert finding.severity is Severity.PROBLEM
+    assert "regulars x purge" in finding.hint
+    purge_some(well.house.database, well.house.recorder, well.clock())
+    assert "x.access_ended" not in behind(well)
+
+
+def test_an_access_that_is_refused_for_hours_may_come_back(
+    well: ShopUnderTest, lookup: FakeLookup
+) -> None:
+    """A token that was mistyped yesterday evening is no reason to drop anything."""
+    well.clock.now = now_utc() - timedelta(hours=23)
+    lookup.found("bea", "7").unavailable(HANDLE, Reason.UNAUTHORIZED)
+    for handle in ("bea", HANDLE):
+        well.sign_up(x_handle=handle, **well.consent())
+    assert "x.access_ended" not in behind(well)
 
 
 @pytest.mark.sqlite_only("about what X says")

@@ -100,6 +100,7 @@ class Place:
         with self.shop.house.database.transaction() as connection:
             return add_endpoint(
                 connection,
+                self.shop.house.database.seal,
                 url=url,
                 recipient=Recipient.OWN,
                 event_types=None,

@@ -10,20 +10,29 @@ from typing import Any
 import pytest
 from tests.shops_examples.fresh import ROOT, UV, need_package_index, run
 
+from regulars.ask.asking import ask
+from regulars.ask.questions import Sentence
+from regulars.ask.widget.files import FOLDER, integrity, newest_version
+from regulars.values.contact import Channel
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 # A shop of 2026 that knows WTForms and Flask and has its own checkout.
 FOREIGN_APP = '''
+import json
+
 from flask import Flask, request
 from wtforms import Form, StringField
 from wtforms.validators import InputRequired
 
 from regulars.ask.fields import RegularsFields
+from regulars.ask.questions import Questions
 
 
 class Checkout(RegularsFields, Form):
     """The shop's own form, with the fields in it."""
 
+    regulars_questions = Questions.from_json(json.load(open("fields.json", encoding="utf-8")))
     name = StringField(validators=[InputRequired()])
 
 
@@ -39,13 +48,25 @@ def checkout():
     chosen = [channel.value for channel in form.contact_channel.chosen]
     handle = form.x_handle.address.value if form.x_handle.address else None
     return {"valid": valid, "errors": errors, "chosen": chosen, "handle": handle,
-            "drawn": form.contact_channel() + form.x_handle()}
+            "drawn": form.regulars_handle() + form.regulars_channels()}
 '''
 BUY = """
 import json, sys
 from shop import app
 answer = app.test_client().post("/checkout", data=json.loads(sys.argv[1]))
 print(json.dumps(answer.json))
+"""
+SERVED = """
+import json, sys
+import regulars
+from regulars.app import open_shop
+from regulars.settings import load_settings
+
+assert regulars.__file__.startswith(sys.argv[1]), regulars.__file__
+client = open_shop(load_settings({"REGULARS_DATA_DIR": sys.argv[1]})).app.test_client()
+hashes = client.get("/w/integrity.json").json
+sizes = {f"/w/{v}/{n}": len(client.get(f"/w/{v}/{n}").data) for v in hashes for n in hashes[v]}
+print(json.dumps([hashes, sizes]))
 """
 ALONE = """
 import json, sys
@@ -101,6 +122,9 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
     for part in (
         "regulars/ask/templates/regulars/signup.html",
         "regulars/ask/static/page.css",
+        "regulars/ask/widget/integrity.json",
+        f"regulars/ask/widget/{newest_version()}/fields.js",
+        f"regulars/ask/widget/{newest_version()}/fields.css",
         "regulars/keep/migrations/versions/0001_first_tables.py",
         "regulars/keep/migrations/alembic.ini",
         "regulars/py.typed",
@@ -109,8 +133,25 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         "regulars_webhooks/schemas/customer.created.json",
     ):
         assert part in names
+    files = {name for name in names if name.startswith("regulars/ask/widget/")}
+    assert [name for name in files if not name.endswith((".py", ".js", ".css", ".json"))] == []  # fmt: skip
     tops = {name.partition("/")[0].partition("-")[0] for name in names}
     assert tops == {"regulars", "regulars_webhooks"}
+
+
+def test_the_widget_is_served_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """Installed, the service has every file of every version, byte for byte."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    command = [sys.executable, "-W", "error", "-c", SERVED, tmp_path]
+    done = run(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    hashes, sizes = json.loads(done.stdout)
+    assert hashes == integrity()
+    assert sizes == {
+        f"/w/{version}/{name}": (FOLDER / version / name).stat().st_size
+        for version, names in integrity().items()
+        for name in names
+    }
 
 
 def test_what_the_fields_bring_along(fresh: Path) -> None:
@@ -135,6 +176,15 @@ def test_a_checkout_that_is_not_ours(fresh: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     install(fresh, "flask", "--target", own)
     (tmp_path / "shop.py").write_text(FOREIGN_APP, "utf-8")
+    asked = ask(
+        "pk_1",
+        "en",
+        endpoint="https://connect.tonys.example/v1/check",
+        invite="",
+        channels=(Channel.X, Channel.SMS, Channel.EMAIL),
+        sentences=lambda name: Sentence("1.en", name),
+    )
+    (tmp_path / "fields.json").write_text(json.dumps(asked.as_json()), "utf-8")
 
     def buy(**typed: Any) -> Any:
         command = [fresh, "-W", "error", "-c", BUY, json.dumps(typed)]
@@ -150,7 +200,8 @@ def test_a_checkout_that_is_not_ours(fresh: Path, tmp_path: Path) -> None:
     )
     assert (good["valid"], good["errors"]) == (True, {})
     assert (good["handle"], good["chosen"]) == ("AnaLima", ["sms", "x"])
-    assert 'name="x_handle"' in good["drawn"]
+    assert '<regulars-handle site="pk_1"' in good["drawn"]
+    assert 'value="https://x.com/AnaLima?s=20"' in good["drawn"]
     assert 'value="sms" checked' in good["drawn"]
     bad = buy(name="", x_handle="ana@example.com", contact_channel="email")
     assert bad["valid"] is False

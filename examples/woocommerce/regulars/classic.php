@@ -21,7 +21,7 @@ add_action( 'woocommerce_checkout_order_processed', 'regulars_classic_order', 10
 
 /** WooCommerce has checked the nonce of the form by now. */
 function regulars_classic_order( int $order_id, array $posted, WC_Order $order ): void {
-	$ours = '/^(site|x_handle|contact_[a-z]+|consent_[a-z_]+)$/D';
+	$ours = '/^(site|x_handle(_receipt)?|contact_[a-z]+|consent_[a-z_]+)$/D';
 	$said = array();
 	foreach ( wp_unslash( $_POST ) as $name => $value ) {
 		if ( is_string( $value ) && preg_match( $ours, $name ) ) {

@@ -15,6 +15,7 @@ from regulars.cli.owner import owner
 from regulars.cli.processes import dispatch, serve
 from regulars.cli.restores import restore
 from regulars.cli.sites import site
+from regulars.cli.x import x_group
 
 
 @click.group()
@@ -36,6 +37,7 @@ for command in (
     delivery,
     customer,
     handle,
+    x_group,
     owner,
     doctor,
 ):

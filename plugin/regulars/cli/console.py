@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 import click
 from sqlalchemy.exc import OperationalError
 
-from regulars.app import Shop, open_shop, upgrade_schema
+from regulars.app import Shop, belong_to_key, open_shop, upgrade_schema
 from regulars.cli.logs import configure_logs
 from regulars.keep.copies import CopyFailed
 from regulars.keep.in_use import InUse, working_on
-from regulars.keep.installation import OtherKey, check_key, claim_key
+from regulars.keep.installation import OtherKey, check_key
 from regulars.keep.schema import LaterDatabase, SchemaState, state_of_schema
 from regulars.settings import KEY_NAME, Settings, SettingsError, load_settings
 
@@ -113,8 +113,7 @@ def bring_to_release(shop: Shop) -> None:
         _state_of(shop)
     try:
         copy = upgrade_schema(shop)
-        with house.database.transaction() as connection:
-            claim_key(connection, house.settings.secret_key)
+        belong_to_key(house)
     except LaterDatabase:
         refuse(
             f"The database at {name} is of a later release: install that release, or"

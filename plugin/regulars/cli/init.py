@@ -257,7 +257,12 @@ def _make(shop: Shop, wanted: _Wanted) -> dict[str, Any]:
         if wanted.endpoint is not None and not list_endpoints(connection, now):
             url, recipient = wanted.endpoint
             endpoint_id, secret = add_endpoint(
-                connection, url=url, recipient=recipient, event_types=None, now=now
+                connection,
+                house.database.seal,
+                url=url,
+                recipient=recipient,
+                event_types=None,
+                now=now,
             )
             made["endpoint"] = {
                 "id": endpoint_id,

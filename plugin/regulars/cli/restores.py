@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import OperationalError
 
-from regulars.app import Shop, open_shop, upgrade_schema
+from regulars.app import Shop, belong_to_key, open_shop, upgrade_schema
 from regulars.cli.console import (
     as_json,
     misuse,
@@ -30,7 +30,7 @@ from regulars.keep.archive import (
 )
 from regulars.keep.copies import CopyFailed, draft_of, make_durable
 from regulars.keep.in_use import InUse, working_on
-from regulars.keep.installation import OtherKey, claim_key
+from regulars.keep.installation import OtherKey
 from regulars.keep.journal import join_journal, journal_text
 from regulars.keep.replaced import (
     Remembered,
@@ -197,8 +197,7 @@ def _prepare(
     database = copied.house.database
     try:
         upgrade_schema(copied, copy_first=False)
-        with database.transaction() as connection:
-            claim_key(connection, key)
+        belong_to_key(copied.house)
         join_journal(
             house.journal_folder, (archive.text(JOURNAL) or b"").decode("ascii")
         )

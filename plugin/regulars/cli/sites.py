@@ -4,13 +4,15 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import click
 import segno
 
 from regulars.app import Shop
-from regulars.ask.snippet import render_snippet, snippet_labels
+from regulars.ask.snippet import questions_of, render_snippet, snippet_labels
+from regulars.ask.widget.inventory import inventory
 from regulars.cli.console import as_json, open_existing, refuse, show, show_list
 from regulars.keep.sites import (
     NameTaken,
@@ -21,6 +23,7 @@ from regulars.keep.sites import (
     list_sites,
 )
 from regulars.values.instants import to_rfc3339
+from regulars.values.wording import LANGUAGES
 from regulars_webhooks.order_link import VALID_FOR, expiry_of, sign_order
 
 # An international name is written as browsers send it (xn--…).
@@ -105,21 +108,52 @@ def list_command(as_json: bool) -> None:
 @site.command()
 @click.argument("name")
 @click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    help="The language of the fields; else the shop's first.",
+)
+@click.option("--no-script", is_flag=True, help="Plain HTML that loads nothing.")
+@click.option(
     "--labels",
     "as_labels",
     is_flag=True,
     help="JSON with short wordings, for forms that show one label a field.",
 )
-def snippet(name: str, as_labels: bool) -> None:
-    """Print the plain HTML of the fields for site NAME, with the wordings in force."""
+@click.option(
+    "--inventory",
+    "as_inventory",
+    is_flag=True,
+    help="The script's entry for a payment page's inventory, with the CSP lines.",
+)
+@as_json
+def snippet(
+    name: str,
+    language: str | None,
+    no_script: bool,
+    as_labels: bool,
+    as_inventory: bool,
+    as_json: bool,
+) -> None:
+    """Print the HTML of the fields for site NAME, with the wordings in force.
+
+    With --json it is what the HTML is made of, for a form in WTForms.
+    """
     shop = open_existing()
     found = _named(shop, name)
-    if as_labels:
-        labels = snippet_labels(shop.house, found)
-        click.echo(json.dumps(labels, ensure_ascii=False, indent=2))
-        return
-    with shop.app.app_context():
-        click.echo(render_snippet(shop.house, found))
+    language = language or shop.house.settings.languages[0]
+    if as_inventory:
+        click.echo(inventory(shop.house.settings.base_url))
+    elif as_labels:
+        _show_json(snippet_labels(shop.house, found, language))
+    elif as_json:
+        _show_json(questions_of(shop.house, found, language).as_json())
+    else:
+        has_script = not no_script
+        click.echo(render_snippet(shop.house, found, language, has_script=has_script))
+
+
+def _show_json(told: dict[str, Any]) -> None:
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
 
 _order = click.option(

@@ -1,16 +1,17 @@
 """The shop's business: is anybody asked, does X answer, are the shop's systems told."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from regulars.check.gate import Gate, find_trouble
 from regulars.check.lookup import Found, NotAsked, Reason, Unavailable
 from regulars.check.remedies import remedy_for
-from regulars.check.usage import Usage, caps_of, usage_at
+from regulars.check.usage import NEARLY_SPENT, Usage, caps_of, usage_at
 from regulars.doctor.findings import Finding, fine, problem, warning
 from regulars.keep.contact_points import count_pending
+from regulars.keep.in_step import customers_with_content
 from regulars.keep.sites import list_keys, list_sites
 from regulars.settings import Settings
 from regulars.tell.endpoints import Endpoint, EndpointState
@@ -18,7 +19,7 @@ from regulars.tell.waiting import STALLED_S, Waiting, backlog, list_waiting
 from regulars.values.handle import parse_handle
 from regulars_webhooks.errors import AddressRefused
 
-_NEARLY_SPENT = 0.8
+_REFUSALS = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
 # X's own account: it is there as long as X is.
 _SOMEBODY = "X"
 
@@ -65,12 +66,41 @@ def check_x(
             "Set REGULARS_X_BEARER_TOKEN to have them checked with X.",
         )
         return
-    yield _money(usage_at(connection, caps_of(settings), now))
+    usage = usage_at(connection, caps_of(settings), now)
+    yield _money(usage)
+    if usage.users_left and not usage.public_left:
+        yield warning(
+            "x.public_check_spent",
+            "The public check has used its fifth of what X may cost; it answers"
+            " 'pending', and signups are checked as before.",
+            "If that was no visitor of yours, see the log for who asks so much.",
+        )
     trouble = find_trouble(connection)
     if trouble is None:
         yield fine("x.no_trouble", "X gave no trouble at the last look-up.")
     else:
         yield _trouble(trouble.reason, count_pending(connection))
+
+
+def check_access(
+    connection: Connection, settings: Settings, now: datetime
+) -> Iterator[Finding]:
+    """Whether X has refused this app for longer than what it said may stay without it.
+
+    https://docs.x.com/developer-terms/policy ("Content compliance")
+    """
+    trouble = find_trouble(connection) if settings.x_mode == "lookup" else None
+    if trouble is None or trouble.reason not in _REFUSALS:
+        return
+    days = (now - trouble.since) / timedelta(days=1)
+    if days > 1 and customers_with_content(connection, 1):
+        yield problem(
+            "x.access_ended",
+            f"X has refused this app for {days:.0f} days, and what it said of customers"
+            " is still here.",
+            "Mend the token or the app's access; where it has ended for good, 'regulars x"
+            " purge' drops what X said everywhere.",
+        )
 
 
 def _money(usage: Usage) -> Finding:
@@ -83,7 +113,7 @@ def _money(usage: Usage) -> Finding:
     advice = "Raise REGULARS_X_DAILY_LOOKUPS or REGULARS_X_MONTHLY_BUDGET_USD, or let handles wait."
     if not usage.users_left:
         return problem("x.budget_spent", told, advice)
-    if usage.share >= _NEARLY_SPENT:
+    if usage.share >= NEARLY_SPENT:
         return warning("x.budget_nearly_spent", told, advice)
     return fine("x.budget", told)
 
@@ -120,7 +150,7 @@ def _trouble(reason: Reason, pending: int) -> Finding:
 def check_dispatcher(connection: Connection, now: datetime) -> Finding:
     """Whether somebody delivers what is due."""
     waiting = backlog(connection)
-    age = waiting.age_s(now)
+    age = waiting.unheeded_s(now)
     if age > STALLED_S:
         return problem(
             "dispatcher.stalled",

@@ -5,6 +5,7 @@ from datetime import datetime
 from regulars.check.gate import Gate
 from regulars.doctor.business import (
     ask_x,
+    check_access,
     check_dispatcher,
     check_endpoints,
     check_sites,
@@ -41,4 +42,6 @@ def examine(
         findings += check_endpoints(connection, settings, now)
     if ask is not None:
         findings.append(ask_x(ask, settings, now))
+    with database.reading() as connection:
+        findings += check_access(connection, settings, now)
     return findings

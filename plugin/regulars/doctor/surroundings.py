@@ -35,6 +35,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "Nothing says where data is asked how the shop handles it.",
             "Set REGULARS_PRIVACY_URL to the address of the shop's privacy page.",
         )
+    yield _check_languages(settings)
 
 
 def is_loopback(url: str) -> bool:
@@ -62,6 +63,21 @@ def _check_base_url(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield fine("base_url.public", f"Links are made for {url}.")
+
+
+def _check_languages(settings: Settings) -> Finding:
+    """Whether the shop stands by every sentence that its customers agree to."""
+    confirmed = settings.confirmed_languages
+    drafts = [one for one in settings.languages if one not in confirmed]
+    if not drafts:
+        return fine("wordings.confirmed", "The shop confirmed what customers agree to.")
+    return warning(
+        "wordings.drafts",
+        "What customers agree to is shown in languages that the shop has not confirmed:"
+        f" {', '.join(drafts)}. These translations are drafts.",
+        "Read them ('regulars site snippet NAME --language TAG') and name the language in"
+        " REGULARS_CONFIRMED_LANGUAGES, or leave it out of REGULARS_LANGUAGES.",
+    )
 
 
 def _check_proxies(settings: Settings) -> Iterator[Finding]:
