@@ -211,6 +211,41 @@ def test_a_receipt_does_not_undo_what_is_held(
     assert shop.events()[-1]["data"]["profile"]["display_name"] == "Ana Lima"
 
 
+def test_an_old_receipt_does_not_undo_what_x_said_since(
+    shop: ShopUnderTest, lookup: FakeLookup
+) -> None:
+    """Suspended since the check: whoever posts the old receipt does not bring it back."""
+    old = receipt(shop)
+    shop.clock.advance(600)
+    lookup.suspended(HANDLE)
+    assert sign_up(shop, None) == "suspended"
+    shop.clock.advance(60)
+    with shop.house.database.transaction() as connection:
+        empty_cache(connection)
+    sign_up(shop, old)
+    (point,) = shop.last_customer()["contact_points"]
+    assert point["verdict"] == "suspended"
+    assert point["checked_at"] == "2026-11-21T20:25:04.318Z"
+
+
+def test_a_receipt_of_a_kept_answer_says_when_x_was_asked(
+    shop: ShopUnderTest, lookup: FakeLookup
+) -> None:
+    """Six days later the check is answered from what is kept; the record says from when."""
+    lookup.found(HANDLE, USER_ID)
+    sign_up(shop, None, contact_email="bob@example.com")
+    shop.clock.advance(6 * 86_400)
+    token = checked(shop)
+    with shop.house.database.transaction() as connection:
+        empty_cache(connection)
+    assert sign_up(shop, token, contact_email=EMAIL) == "found"
+    assert len(lookup.asked) == 1
+    points = shop.last_customer()["contact_points"]
+    assert {p["checked_at"] for p in points if p["checked_at"]} == {
+        "2026-11-21T20:15:04.000Z"
+    }
+
+
 def test_an_address_with_a_receipt_joins_by_its_number(
     shop: ShopUnderTest, lookup: FakeLookup
 ) -> None:

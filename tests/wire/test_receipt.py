@@ -82,7 +82,26 @@ def test_a_known_receipt() -> None:
         issued=datetime.fromtimestamp(1795292104, UTC),
         expires=datetime.fromtimestamp(1795295704, UTC),
         nonce="Zm9vYmFyYmF6",
+        # It has no "asked": X was asked when it was issued.
+        asked=datetime.fromtimestamp(1795292104, UTC),
     )
+
+
+def test_an_answer_is_as_old_as_it_is() -> None:
+    """What X said a week ago is no younger on a receipt of today."""
+    week_ago = START - timedelta(days=7)
+    token = issue(
+        "AnaLima",
+        "found",
+        id="42",
+        site="site_1",
+        secret=SECRET,
+        now=START,
+        asked=week_ago,
+    )
+    receipt = verify(token, SECRET, now=START)
+    assert receipt.asked == week_ago.replace(microsecond=0)
+    assert receipt.issued == START.replace(microsecond=0)
 
 
 @given(

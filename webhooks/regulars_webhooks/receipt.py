@@ -6,8 +6,9 @@ the shop's own server reads it by ``verify(token, secret)``. The secret is the s
 ``r1.<payload>.<signature>``, where the payload is the base64url of a JSON object and the
 signature that of HMAC-SHA256(secret, "receipt:r1." + payload), both without padding. The
 first part names the format: another one will have another name. The object holds
-``handle``, ``id`` (X's number as a string, or null), ``verdict``, ``site``, ``issued`` and
-``expires`` (Unix seconds) and ``nonce``; names that it may get later are to be ignored.
+``handle``, ``id`` (X's number as a string, or null), ``verdict``, ``site``, ``asked``,
+``issued`` and ``expires`` (Unix seconds) and ``nonce``; without ``asked``, X was asked when
+it was issued. Names that it may get later are to be ignored.
 
 A receipt says that the account exists, or does not; never that it is the customer's. It
 may be shown more than once: whoever wants to take each only once remembers its nonce.
@@ -55,7 +56,7 @@ class Receipt:
     """One answer of X's: *handle* as it was typed, without ``@``; *id* is X's number or None.
 
     *verdict* is one of ``VERDICTS``, *site* the id of the site whose page asked; *issued*
-    and *expires* are aware UTC, in whole seconds.
+    and *expires* are aware UTC, in whole seconds, and so is *asked*, when X said it.
     """
 
     handle: str
@@ -65,6 +66,7 @@ class Receipt:
     issued: datetime
     expires: datetime
     nonce: str
+    asked: datetime
 
 
 def issue(
@@ -75,9 +77,11 @@ def issue(
     site: str,
     secret: str,
     now: datetime,
+    asked: datetime | None = None,
 ) -> str:
     """The token that says of *handle* what X said, valid until *now* + ``VALID_FOR``.
 
+    X said it at *asked*; now, if that is None.
     It consists of letters, digits, ``-``, ``_`` and full stops: no escaping is needed.
 
     Raises:
@@ -92,6 +96,7 @@ def issue(
         "id": id,
         "verdict": verdict,
         "site": site,
+        "asked": issued if asked is None else int(asked.timestamp()),
         "issued": issued,
         "expires": issued + int(VALID_FOR.total_seconds()),
         "nonce": randomness.token_urlsafe(_NONCE_BYTES),
@@ -143,7 +148,8 @@ def _receipt(said: Any) -> Receipt | None:
     if not isinstance(said, dict):
         return None
     issued, expires = _instant(said.get("issued")), _instant(said.get("expires"))
-    if issued is None or expires is None:
+    asked = _instant(said.get("asked", said.get("issued")))
+    if issued is None or expires is None or asked is None:
         return None
     if not all(_is_like(said.get(name), shape) for name, shape in _TEXTS.items()):
         return None
@@ -151,7 +157,7 @@ def _receipt(said: Any) -> Receipt | None:
     if not (user_id is None or _is_like(user_id, _USER_ID)):
         return None
     texts = {name: said[name] for name in _TEXTS}
-    return Receipt(id=user_id, issued=issued, expires=expires, **texts)
+    return Receipt(id=user_id, issued=issued, expires=expires, asked=asked, **texts)
 
 
 def _is_like(value: object, shape: re.Pattern[str]) -> bool:

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 
+from regulars.check.errand import asked_at_of
 from regulars.check.lookup import Answer, Found, NotFound, Suspended, verdict_of
 from regulars.keep.sites import Site
 from regulars.values.answer import Answer as Form
@@ -29,6 +30,8 @@ def give_receipt(
         site=site.id,
         secret=site.receipt_secret,
         now=now,
+        # What X was asked a week ago is no younger for being told again.
+        asked=asked_at_of(said),
     )
 
 
@@ -53,9 +56,9 @@ def read_receipt(site: Site | None, form: Form, now: datetime) -> Answer | None:
 def _said(receipt: Receipt) -> Answer | None:
     match Verdict(receipt.verdict), receipt.id:
         case Verdict.FOUND, str(user_id):
-            return Found(user_id, receipt.handle, None, asked_at=receipt.issued)
+            return Found(user_id, receipt.handle, None, asked_at=receipt.asked)
         case Verdict.NOT_FOUND, None:
-            return NotFound(asked_at=receipt.issued)
+            return NotFound(asked_at=receipt.asked)
         case Verdict.SUSPENDED, None:
-            return Suspended(asked_at=receipt.issued)
+            return Suspended(asked_at=receipt.asked)
     return None

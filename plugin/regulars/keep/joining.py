@@ -60,6 +60,9 @@ def put_addresses(
 
 def _is_news(held: ContactRow, finding: Finding) -> bool:
     """Whether what was learned says more than what is held of the handle."""
+    if finding.checked_at and held.checked_at and finding.checked_at < held.checked_at:
+        # An old receipt: X has been asked since, and what it said then stands.
+        return False
     if finding.verdict is Verdict.FOUND:
         # An account that is there now, or whose profile may be kept again.
         may_keep_again = finding.profile is not None and held.profile is None
