@@ -345,6 +345,16 @@ def test_a_sweep_spends_a_fifth_at_most(open_under_test: Open) -> None:
     assert told["handle"]["verdict"] == "found"
 
 
+def test_who_is_known_cannot_be_told_when_checks_wait(open_under_test: Open) -> None:
+    """A handle that was given here waits like all others: what is kept of it says nothing."""
+    lookup = FakeLookup().found(HANDLE, "42").found("bob", "43")
+    shop = open_under_test(lookup, X_DAILY_LOOKUPS="5")
+    shop.sign_up(x_handle=HANDLE, **shop.consent())
+    assert check(shop, "bob").get_json()["verdict"] == "found"
+    said = [check(shop, name).get_json() for name in (HANDLE, "carol")]
+    assert [told["verdict"] for told in said] == ["pending", "pending"]
+
+
 def test_checks_are_counted(shop: ShopUnderTest, lookup: FakeLookup) -> None:
     """The operator sees how many of each verdict; the numbers name nobody."""
     lookup.found(HANDLE, "42")

@@ -5,6 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 from tests.fakes import FakeLookup
+from tests.shop.by_hand import claim_due, make_due
 from tests.shops import EMAIL, HANDLE, ShopUnderTest
 
 from regulars.check.lookup import Reason
@@ -12,11 +13,7 @@ from regulars.tell.deliveries import hold_endpoint
 from regulars.tell.endpoints import EndpointState
 from regulars_webhooks.events import EVENT_TYPES, schema
 
-NOTHING_BILLED = {
-    "users_billed_today": 0,
-    "usd_this_month": 0.0,
-    "share_of_caps": 0.0,
-}
+NOTHING_BILLED = {"share_of_caps": 0.0}
 
 
 def ready(shop: ShopUnderTest) -> dict[str, Any]:
@@ -61,6 +58,17 @@ def test_what_is_held_is_not_due(shop: ShopUnderTest) -> None:
         hold_endpoint(connection, endpoint_id, EndpointState.PAUSED, "holiday")
     shop.sign_up(contact_email=EMAIL)
     assert ready(shop)["queue"]["due"] == 0
+
+
+def test_a_stalled_queue_is_not_ready(shop: ShopUnderTest) -> None:
+    """Where nobody takes up what could go out for five minutes, whoever watches must hear of it."""
+    shop.add_endpoint()
+    shop.sign_up(contact_email=EMAIL)
+    make_due(shop, "pending")
+    answer = shop.client.get("/readyz")
+    assert (answer.status_code, answer.get_json()["status"]) == (503, "stalled")
+    assert len(claim_due(shop)) == 1
+    assert shop.client.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,11 @@ def test_a_fault_of_our_own(
     assert HANDLE not in answer.get_data(as_text=True)
     (record,) = [row for row in caplog.records if row.msg == "request failed"]
     assert (record.error, record.exc_info) == ("RuntimeError", None)  # type: ignore[attr-defined]
-    assert shop.rows() == before
+    # The day's account is open by then, with nothing on it.
+    assert shop.rows() == {**before, "lookup_usage": 1}
+    with shop.house.database.reading() as connection:
+        usage = shop.house.gate.usage(connection, shop.clock())
+    assert (usage.users_today, usage.reserved) == (0, 0)
 
 
 def test_after_a_fault_the_same_key_works(open_under_test: Any) -> None:

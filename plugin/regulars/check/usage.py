@@ -22,6 +22,8 @@ USD_A_USER = 0.010
 PUBLIC_PART = 5
 """The public check may spend one part in so many."""
 NEARLY_SPENT = 0.8
+# A year and a month: last year's bill can be checked.
+_USAGE_KEPT = timedelta(days=400)
 
 usage_table = Table(
     "lookup_usage",
@@ -227,6 +229,14 @@ def _warn(connection: Connection, day: str, usage: Usage) -> None:
                 "usd_this_month": round(usage.usd_this_month, 2),
             },
         )
+
+
+def drop_old_usage(connection: Connection, now: datetime) -> int:
+    """How many days were deleted of which no bill is still to come."""
+    result = connection.execute(
+        usage_table.delete().where(_c.day < _day(now - _USAGE_KEPT))
+    )
+    return result.rowcount
 
 
 def _day(now: datetime) -> str:

@@ -37,9 +37,9 @@ def ops_blueprint(house: House) -> Blueprint:
             },
             "x": {
                 "mode": house.settings.x_mode,
-                "users_billed_today": usage.users_today,
-                "usd_this_month": round(usage.usd_this_month, 2),
-                "share_of_caps": round(usage.share, 3),
+                # In tenths: a number that moves with each handle would tell strangers,
+                # who may ask here too, which ones were asked for before.
+                "share_of_caps": round(usage.share, 1),
                 "trouble": None
                 if trouble is None
                 else {
