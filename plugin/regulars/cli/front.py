@@ -28,6 +28,9 @@ BODY_WITHIN_S = 10.0
 BODIES_WAITING = 512
 # The headers of one request; granian alone would keep six times as much.
 _MAX_HEAD_BYTES = 64 * 1024
+_HEAD_WITHIN_MS = 10_000
+# A connection takes a place while it lasts, and waits for one when all are taken.
+_CONNECTIONS = 8192
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,7 +52,11 @@ def web_server(
         factory=True,
         # The mode for both would wait for ever for the first byte of a connection.
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(max_buffer_size=_MAX_HEAD_BYTES),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=_HEAD_WITHIN_MS, max_buffer_size=_MAX_HEAD_BYTES
+        ),
+        backlog=_CONNECTIONS,
+        backpressure=_CONNECTIONS,
         websockets=False,
         # Its warnings are about settings that are ours.
         log_level=LogLevels.error,
