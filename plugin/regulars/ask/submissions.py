@@ -221,18 +221,23 @@ def take(
         ProblemError: 409 while the first request is in flight, 422 for another body,
             429 for an address that pages send too often.
     """
-    if not submission.has_secret_key:
+    is_public = not submission.has_secret_key
+    if is_public and is_filled_by_a_program(fields):
         count_addresses(house, submission.answer.addresses)
-        if is_filled_by_a_program(fields):
-            return leave_aside(house, submission.answer)
+        return leave_aside(house, submission.answer)
     now = house.clock()
     if key is None:
+        if is_public:
+            count_addresses(house, submission.answer.addresses)
         return _told(submission, house.signup_desk.take(submission, now))
     claimed = _claim(house, scope, key, now)
     if not isinstance(claimed, idempotency.Claim):
         return claimed
     accepted = None
     try:
+        if is_public:
+            # Not before: whoever asks for the first answer again sends nothing new.
+            count_addresses(house, submission.answer.addresses)
         accepted = house.signup_desk.take(submission, now, claimed)
         return _told(submission, accepted)
     except idempotency.InFlight as error:
