@@ -16,7 +16,7 @@ from tests.postgresql import SECRET_KEY
 from regulars.app import Shop, open_shop, upgrade_schema
 from regulars.keep.db import Instant, metadata
 from regulars.keep.schema import MIGRATIONS, SchemaState, state_of_schema
-from regulars.setting_rows import database_url
+from regulars.setting_parsers import database_url
 from regulars.settings import load_settings
 
 

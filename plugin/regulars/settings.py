@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from regulars.setting_rows import FOLLOW_FROM_OTHERS, SETTINGS, absolute_path
+from regulars.setting_parsers import absolute_path
+from regulars.setting_rows import FOLLOW_FROM_OTHERS, SETTINGS
 from regulars.values.contact import Channel
 from regulars_webhooks.addresses import check_url
 
@@ -63,6 +64,7 @@ class Settings:
     endpoint_allow: tuple[str, ...]
     delivery_threads: int
     delivery_lease_s: float
+    retention_delivery_days: int
     ca_bundle: str
     allow_private_endpoints: bool
     names_database: bool

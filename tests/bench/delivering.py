@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def run() -> None:
     with (
         _sink() as url,
         tempfile.TemporaryDirectory(prefix="regulars-bench-") as folder,
+        ExitStack() as over,
     ):
         kinds: dict[str, Callable[[], tuple[float, float]]] = {
             "bare urllib3 loop, one thread": lambda: _loop(_urllib3(url), 1),
@@ -57,7 +58,7 @@ def run() -> None:
             ),
             f"Huey on SQLite, {THREADS} threads": lambda: _huey(Path(folder), url),
         }
-        for name, shop in _shops(Path(folder)):
+        for name, shop in _shops(Path(folder), over):
             shop.add_endpoint(url)
             _unlimited(shop)
             kinds[f"ours, {name}"] = lambda shop=shop: _ours(shop)  # type: ignore[misc]
@@ -105,7 +106,8 @@ def _sink() -> Iterator[str]:
     sink.terminate()
 
 
-def _shops(folder: Path) -> Iterator[tuple[str, ShopUnderTest]]:
+def _shops(folder: Path, over: ExitStack) -> Iterator[tuple[str, ShopUnderTest]]:
+    """A shop on each database, until *over* ends."""
     home = folder / "sqlite"
     home.mkdir()
     upgrade_schema(open_shop(load_settings({"REGULARS_DATA_DIR": str(home)})))
@@ -118,9 +120,9 @@ def _shops(folder: Path) -> Iterator[tuple[str, ShopUnderTest]]:
     shop = make_shop(
         folder / "postgres", None, Clock(), ALLOW_PRIVATE_ENDPOINTS="1", **given
     )
+    over.callback(databases.close)
+    over.callback(shop.house.database.engine.dispose)
     yield "PostgreSQL", shop
-    shop.house.database.engine.dispose()
-    databases.close()
 
 
 def _unlimited(shop: ShopUnderTest) -> None:

@@ -25,8 +25,8 @@ from regulars.tell.pace import DEFAULT_MAX_INFLIGHT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-# A minute or more where somebody has the time.
-SECONDS = float(os.environ.get("REGULARS_STORM_S", "15"))
+# Of each kind; more where somebody has the time.
+TIMES = int(os.environ.get("REGULARS_STORM_TIMES", "2"))
 GUESTS = 4
 
 
@@ -146,11 +146,16 @@ def storm(guests: Guests, blows: list[Callable[[], None]]) -> int:
     fallen = 0
     with ThreadPoolExecutor(GUESTS) as crowd:
         coming = [crowd.submit(guests.come, number) for number in range(GUESTS)]
-        ends = threading.Event()
-        threading.Timer(SECONDS, ends.set).start()
         try:
-            while not ends.wait(random.uniform(0.3, 1.0)) or fallen < len(blows):
-                blows[fallen % len(blows)]()
+            for blow in blows * TIMES:
+                # Somebody has signed up since the last one: there is something to lose.
+                known = len(guests.accepted)
+                eventually(
+                    lambda known=known: len(guests.accepted) > known,  # type: ignore[misc]
+                    within_s=60,
+                )
+                guests.over.wait(random.uniform(0.0, 0.5))
+                blow()
                 fallen += 1
         finally:
             guests.over.set()

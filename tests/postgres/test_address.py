@@ -7,7 +7,7 @@ from tests.cli.conftest import Commands
 from tests.postgresql import SECRET_KEY
 
 from regulars.keep.db import engine_options
-from regulars.setting_rows import database_url
+from regulars.setting_parsers import database_url
 from regulars.settings import SettingsError, load_settings
 
 TAKEN = {

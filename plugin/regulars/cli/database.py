@@ -21,7 +21,7 @@ from regulars.keep.copying import CannotCopy, Differs, copy_shop
 from regulars.keep.db import is_unavailable
 from regulars.keep.in_use import InUse, working_on
 from regulars.keep.schema import LaterDatabase, SchemaState, state_of_schema
-from regulars.setting_rows import database_url
+from regulars.setting_parsers import database_url
 from regulars.settings import KEY_NAME, Settings
 
 _TELL_EVERY_S = 1.0
