@@ -29,7 +29,7 @@ from regulars.cli import main
 from regulars.keep.idempotency import KEPT
 from regulars.setting_rows import SETTINGS
 from regulars.settings import load_settings
-from regulars.tell.endpoints import ROTATION_OVERLAP
+from regulars.tell.changing import ROTATION_OVERLAP
 from regulars_webhooks.events import EVENT_TYPES, schema
 from regulars_webhooks.retry import SCHEDULE
 from regulars_webhooks.signing import generate_secret, sign

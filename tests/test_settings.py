@@ -77,6 +77,7 @@ DEFAULTS: dict[str, Any] = {
     "x_cache_not_found_s": 3_600,
     "x_profile": "claimed",
     "x_refresh_days": 30,
+    "retention_delivery_days": 30,
     "endpoint_allow": (),
     "delivery_threads": 32,
     "delivery_lease_s": 60.0,
@@ -119,6 +120,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "ENDPOINT_ALLOW": ("10.1.0.0/16, pos.local", ("10.1.0.0/16", "pos.local")),
     "DELIVERY_THREADS": ("8", 8),
     "DELIVERY_LEASE_S": ("2.5", 2.5),
+    "RETENTION_DELIVERY_DAYS": ("7", 7),
     "CA_BUNDLE": (__file__, __file__),
     "ALLOW_PRIVATE_ENDPOINTS": ("1", True),
 }
@@ -161,6 +163,7 @@ WRONG = [
     ("DELIVERY_THREADS", "0"),
     ("DELIVERY_THREADS", "129"),
     ("DELIVERY_LEASE_S", "0"),
+    ("RETENTION_DELIVERY_DAYS", "a month"),
     ("CA_BUNDLE", "/nowhere/ca.pem"),
     ("SHOP_COLOR", "red"),
     ("SHOP_LOGO", "/nowhere/logo.png"),

@@ -42,6 +42,7 @@ from regulars.keep.schema import (
 from regulars.keep.suppressions import suppression_table
 from regulars.keep.wordings import WordingBook
 from regulars.recheck import SOMEBODY, Recheck
+from regulars.retention import Retention
 from regulars.settings import Settings
 from regulars.signup import SignupDesk
 from regulars.tell.changing import seal_plain_secrets
@@ -261,7 +262,13 @@ def make_worker(house: House) -> Worker:
         threads=settings.delivery_threads,
         lease=timedelta(seconds=settings.delivery_lease_s),
     )
-    return Worker(dispatcher, recheck, house.clock, refresh)
+    return Worker(dispatcher, recheck, house.clock, refresh, make_retention(house))
+
+
+def make_retention(house: House) -> Retention:
+    """What lets go of what need not be kept any longer."""
+    days = house.settings.retention_delivery_days
+    return Retention(house.database, delivery_days=days)
 
 
 def make_refresh(house: House) -> Refresh:

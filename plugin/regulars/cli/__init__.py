@@ -14,6 +14,7 @@ from regulars.cli.keys import key
 from regulars.cli.owner import owner
 from regulars.cli.processes import dispatch, serve
 from regulars.cli.restores import restore
+from regulars.cli.retention import retention
 from regulars.cli.sites import site
 from regulars.cli.x import x_group
 
@@ -39,6 +40,7 @@ for command in (
     handle,
     x_group,
     owner,
+    retention,
     doctor,
 ):
     main.add_command(command)

@@ -74,17 +74,36 @@ def show_command(delivery_id: str, as_json: bool) -> None:
                 "duration_ms": attempt.duration_ms,
                 "status": attempt.status,
                 "error": attempt.error,
+                "blame": None if _is_taken(attempt) else attempt.blame,
+                "response_head": (attempt.response_head or b"").decode(
+                    "utf-8", "replace"
+                ),
             }
             for attempt in attempts
         ],
     }
     lines = [f"{name}: {value[name]}" for name in _COLUMNS]
-    lines += [
-        f"attempt {a['number']} at {a['started_at']}: {a['status'] or a['error']}"
-        f" in {a['duration_ms']} ms"
-        for a in value["log"]
-    ]
+    for tried in value["log"]:
+        lines += _log_lines(tried)
     show(value, "\n".join(lines), as_json=as_json)
+
+
+def _is_taken(attempt: DeliveryRow) -> bool:
+    return attempt.status is not None and 200 <= attempt.status <= 299
+
+
+def _log_lines(tried: dict[str, Any]) -> list[str]:
+    words = {"us": "our own trouble", "endpoint": "the endpoint's", None: "taken"}
+    line = (
+        f"attempt {tried['number']} at {tried['started_at']}:"
+        f" {' '.join(str(it) for it in (tried['status'], tried['error']) if it)}"
+        f" in {tried['duration_ms']} ms, {words[tried['blame']]}"
+    )
+    # On one line, and nothing that a terminal would obey.
+    head = "".join(
+        it if it.isprintable() else " " for it in tried["response_head"]
+    ).strip()
+    return [line, f"  it answered: {head}"] if head else [line]
 
 
 _NOT_RETRIED = {
@@ -92,6 +111,7 @@ _NOT_RETRIED = {
     Retried.UNDER_WAY: "{} is under way already.",
     Retried.CANCELLED: "{} was cancelled because its customer was erased.",
     Retried.EMPTIED: "{} is too old: its body has been removed.",
+    Retried.REMOVED: "{} was for an endpoint that has been removed.",
 }
 
 

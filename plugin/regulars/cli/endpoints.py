@@ -1,8 +1,7 @@
 """``regulars endpoint``: the URLs of the shop's systems."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -15,11 +14,11 @@ from regulars.cli.console import (
     show,
     show_list,
 )
+from regulars.cli.endpoint_headers import header, parse_headers, unknown_endpoint
 from regulars.tell.changing import (
     ROTATION_OVERLAP,
     count_waiting_for,
     remove_endpoint,
-    remove_header,
     rotate_secret,
     set_header,
 )
@@ -32,7 +31,6 @@ from regulars.tell.endpoints import (
     find_endpoint,
     is_endpoint_at,
 )
-from regulars.tell.secrets import MOST_HEADERS, HeaderRefused, parse_header
 from regulars.tell.trial import try_endpoint
 from regulars.tell.waiting import Waiting, list_waiting
 from regulars.values.instants import to_rfc3339
@@ -49,6 +47,9 @@ _endpoint_id = click.argument("endpoint_id", metavar="ID")
 @click.group()
 def endpoint() -> None:
     """URLs of the shop's systems, which get the events."""
+
+
+endpoint.add_command(header)
 
 
 @endpoint.command()
@@ -86,7 +87,7 @@ def add(
 ) -> None:
     """Add the endpoint URL and print its signing secret, this once."""
     house = open_existing().house
-    wanted = _parse_headers(headers)
+    wanted = parse_headers(headers)
     _check_url(house, url)
     seal = house.database.seal
     with house.database.transaction() as connection:
@@ -107,15 +108,6 @@ def add(
             set_header(connection, seal, endpoint_id, name, value)
     told = {"id": endpoint_id, "url": url, "recipient": recipient, "secret": secret}
     show(told, f"{endpoint_id}  {secret}", as_json=as_json)
-
-
-def _parse_headers(given: Sequence[str]) -> list[tuple[str, str]]:
-    if len(given) > MOST_HEADERS:
-        misuse(f"An endpoint may have {MOST_HEADERS} headers.")
-    try:
-        return [parse_header(text) for text in given]
-    except HeaderRefused as error:
-        misuse(str(error))
 
 
 def _check_url(house: House, url: str) -> None:
@@ -197,47 +189,12 @@ def rotate(endpoint_id: str, overlap_h: int, as_json: bool) -> None:
             timedelta(hours=overlap_h),
         )
     if secret is None:
-        _unknown(endpoint_id)
+        unknown_endpoint(endpoint_id)
     show(
         {"id": endpoint_id, "secret": secret},
         f"{endpoint_id}  {secret}",
         as_json=as_json,
     )
-
-
-@endpoint.group()
-def header() -> None:
-    """Headers of your own that an endpoint is sent."""
-
-
-@header.command(name="set")
-@_endpoint_id
-@click.argument("header_text", metavar="'NAME: VALUE'")
-def set_command(endpoint_id: str, header_text: str) -> None:
-    """Send ID this header from now on, in the place of one of the same name."""
-    house = open_existing().house
-    ((name, value),) = _parse_headers([header_text])
-    with house.database.transaction() as connection:
-        try:
-            done = set_header(connection, house.database.seal, endpoint_id, name, value)
-        except HeaderRefused as error:
-            refuse(str(error))
-    if not done:
-        _unknown(endpoint_id)
-    click.echo(f"{endpoint_id} is sent {name} from now on.")
-
-
-@header.command(name="remove")
-@_endpoint_id
-@click.argument("name")
-def remove_header_command(endpoint_id: str, name: str) -> None:
-    """Send ID the header NAME no more."""
-    with open_existing().house.database.transaction() as connection:
-        if not remove_header(connection, endpoint_id, name):
-            refuse(
-                f"{endpoint_id} has no header {name}: see 'regulars endpoint list --json'."
-            )
-    click.echo(f"{endpoint_id} is sent {name} no more.")
 
 
 @endpoint.command()
@@ -248,7 +205,7 @@ def pause(endpoint_id: str) -> None:
         if not hold_endpoint(
             connection, endpoint_id, EndpointState.PAUSED, "paused by the operator"
         ):
-            _unknown(endpoint_id)
+            unknown_endpoint(endpoint_id)
     click.echo(f"{endpoint_id} is paused: its deliveries are held.")
 
 
@@ -259,7 +216,7 @@ def resume(endpoint_id: str) -> None:
     with open_existing().house.database.transaction() as connection:
         released = resume_endpoint(connection, endpoint_id)
     if released is None:
-        _unknown(endpoint_id)
+        unknown_endpoint(endpoint_id)
     click.echo(f"{endpoint_id} is active: {released} held deliveries go out.")
 
 
@@ -285,7 +242,7 @@ def remove(endpoint_id: str, yes: bool) -> None:
     with house.database.transaction() as connection:
         cancelled = remove_endpoint(connection, endpoint_id, house.clock())
     if cancelled is None:
-        _unknown(endpoint_id)
+        unknown_endpoint(endpoint_id)
     click.echo(f"{endpoint_id} is removed; {cancelled} deliveries were cancelled.")
 
 
@@ -321,9 +278,5 @@ def _find(house: House, endpoint_id: str) -> Endpoint:
     with house.database.reading() as connection:
         found = find_endpoint(connection, endpoint_id, house.clock())
     if found is None:
-        _unknown(endpoint_id)
+        unknown_endpoint(endpoint_id)
     return found
-
-
-def _unknown(endpoint_id: str) -> NoReturn:
-    refuse(f"There is no endpoint {endpoint_id}: see 'regulars endpoint list'.")

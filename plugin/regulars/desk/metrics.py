@@ -3,13 +3,18 @@
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
@@ -17,8 +22,16 @@ from regulars.check.gate import find_trouble
 from regulars.check.pace import Pace
 from regulars.check.usage import Usage
 from regulars.keep.contact_points import count_pending
-from regulars.tell.endpoints import list_endpoints
-from regulars.tell.waiting import backlog, count_by_state
+from regulars.tell.tally import (
+    ATTEMPTS,
+    LAG,
+    LAG_BOUNDS,
+    LAG_SUM_MS,
+    LOST,
+    Key,
+    read_tally,
+)
+from regulars.tell.waiting import backlog, count_by_state, list_waiting
 from regulars.web.house import House
 
 
@@ -42,12 +55,13 @@ class _State(Collector):
     def __init__(self, house: House) -> None:
         self._house = house
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """One reading of the database."""
         now = self._house.clock()
         with self._house.database.reading() as connection:
             yield from _queue(connection, now)
             yield from _endpoints(connection, now)
+            yield from _attempts(read_tally(connection))
             yield from _x(connection, self._house.gate.usage(connection, now), now)
             yield from _calls(self._house.gate.pace(connection, now))
 
@@ -82,9 +96,52 @@ def _endpoints(connection: Connection, now: datetime) -> Iterator[GaugeMetricFam
         "1 where the endpoint takes deliveries, 0 where it is paused or disabled.",
         labels=["endpoint"],
     )
-    for endpoint in list_endpoints(connection, now):
+    failing = GaugeMetricFamily(
+        "regulars_endpoint_failing_seconds",
+        "For how long the endpoint has taken nothing that it was sent; 0: it takes all.",
+        labels=["endpoint"],
+    )
+    backlog_age = GaugeMetricFamily(
+        "regulars_endpoint_backlog_oldest_seconds",
+        "Age of the oldest delivery that is due, waits for its next try or is held.",
+        labels=["endpoint"],
+    )
+    for row in list_waiting(connection, now):
+        endpoint, since = row.endpoint, row.endpoint.pace.failing_since
         active.add_metric([endpoint.id], endpoint.is_active)
-    yield active
+        failing_s = 0.0 if since is None else (now - since).total_seconds()
+        failing.add_metric([endpoint.id], max(failing_s, 0.0))
+        backlog_age.add_metric([endpoint.id], row.age_s(now))
+    yield from (active, failing, backlog_age)
+
+
+def _attempts(counts: Mapping[Key, int]) -> Iterator[Metric]:
+    attempts = CounterMetricFamily(
+        "regulars_delivery_attempts",
+        "Attempts by endpoint and class: of the status, or why there is none.",
+        labels=["endpoint", "class"],
+    )
+    lost = CounterMetricFamily(
+        "regulars_leases_lost",
+        "Attempts that ended after another dispatcher had taken the delivery over.",
+        labels=["endpoint"],
+    )
+    for (name, endpoint_id, label), count in sorted(counts.items()):
+        if name == ATTEMPTS:
+            attempts.add_metric([endpoint_id, label], count)
+        elif name == LOST:
+            lost.add_metric([endpoint_id], count)
+    yield from (attempts, lost)
+    buckets, total = [], 0
+    for bound in LAG_BOUNDS:
+        total += counts.get((LAG, "", bound), 0)
+        buckets.append((bound, float(total)))
+    yield HistogramMetricFamily(
+        "regulars_delivery_lag_seconds",
+        "How late deliveries were sent, from when they were due.",
+        buckets=buckets,
+        sum_value=counts.get((LAG_SUM_MS, "", ""), 0) / 1000,
+    )
 
 
 def _x(

@@ -11,6 +11,10 @@ from regulars.doctor.findings import Finding, fine, problem, warning
 from regulars.keep.db import Database, database_now
 from regulars.keep.installation import OtherKey, check_key, installation_table
 from regulars.keep.schema import SchemaState, state_of_schema
+from regulars.keep.sealing import CannotOpen, Seal
+from regulars.tell.changing import count_plain_secrets
+from regulars.tell.endpoints import list_endpoints
+from regulars.tell.secrets import opened
 
 _CLOCKS_APART_S = 2.0
 _UPGRADE = "Run 'regulars db upgrade', or start 'regulars serve', which does it."
@@ -51,6 +55,7 @@ def check_database(
     """What else can be wrong with a database that this release can use."""
     with database.reading() as connection:
         yield _check_key(connection, secret_key)
+        yield from _check_seals(connection, database.seal, now)
         yield _check_clock(connection, now)
         if database.is_sqlite:
             yield _check_journal(connection)
@@ -67,6 +72,28 @@ def _check_key(connection: Connection, secret_key: str) -> Finding:
             "Put the right key back: REGULARS_SECRET_KEY, or the file in the data folder.",
         )
     return fine("database.key", "The database belongs to this secret key.")
+
+
+def _check_seals(
+    connection: Connection, seal: Seal, now: datetime
+) -> Iterator[Finding]:
+    for endpoint in list_endpoints(connection, now):
+        try:
+            opened(seal, endpoint.id, endpoint.secrets, endpoint.headers)
+        except CannotOpen:
+            yield problem(
+                "endpoint.sealed_otherwise",
+                f"The secrets of endpoint {endpoint.id} do not open: it is sent nothing.",
+                "Put the right REGULARS_SECRET_KEY back; or 'regulars endpoint rotate"
+                f" {endpoint.id} --overlap 0', and set its headers again.",
+            )
+    plain = count_plain_secrets(connection)
+    if plain:
+        yield warning(
+            "endpoint.unsealed",
+            f"The secrets of {plain} endpoints can be read in the database.",
+            "Run 'regulars db upgrade', which seals them.",
+        )
 
 
 def _check_clock(connection: Connection, now: datetime) -> Finding:

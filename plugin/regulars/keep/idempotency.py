@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     select,
+    tuple_,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -92,6 +93,20 @@ def claim(
         raise InFlight
     answer: dict[str, Any] = row.answer
     return answer
+
+
+def drop_expired(connection: Connection, now: datetime, limit: int) -> int:
+    """How many answers were deleted that are kept no longer, *limit* at most."""
+    columns = idempotency_table.c
+    is_expired = columns.started_at < now - KEPT
+    named = connection.execute(
+        select(columns.scope, columns.key).where(is_expired).limit(limit)
+    ).all()
+    if named:
+        keys = [tuple(row) for row in named]
+        is_named = tuple_(columns.scope, columns.key).in_(keys)
+        connection.execute(idempotency_table.delete().where(is_named, is_expired))
+    return len(named)
 
 
 def _insert(

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Column,
@@ -10,12 +11,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    or_,
     select,
 )
 from sqlalchemy.exc import IntegrityError
 
-from regulars.keep.db import metadata
+from regulars.keep.db import insert_new, metadata
 from regulars.keep.signups import opens_newest_signup
+from regulars.values.instants import to_rfc3339
 
 installation_table = Table(
     "installation",
@@ -66,6 +69,26 @@ def claim_key(connection: Connection, secret_key: str) -> None:
     except IntegrityError:
         # Another process started for the first time just before.
         check_key(connection, secret_key)
+
+
+def take_turn(
+    connection: Connection, name: str, now: datetime, every: timedelta
+) -> bool:
+    """Whether it is on us to do what *name* is at *now*: one process in *every* is told so."""
+    row = {"name": f"last_{name}", "value": ""}
+    insert_new(connection, installation_table, [row])
+    value = installation_table.c.value
+    is_long_ago = or_(
+        value <= to_rfc3339(now - every),
+        # Written by a clock that was wrong.
+        value > to_rfc3339(now + every),
+    )
+    result = connection.execute(
+        installation_table.update()
+        .where(installation_table.c.name == row["name"], is_long_ago)
+        .values(value=to_rfc3339(now))
+    )
+    return result.rowcount == 1
 
 
 def readable_from(connection: Connection) -> str | None:

@@ -57,6 +57,8 @@ delivery_table = Table(
     # Attempts of the present run of the schedule; a retry by hand starts a new run.
     Column("step", Integer, nullable=False),
     Column("next_at", Instant),
+    # When it was due that is or was leased last.
+    Column("due_at", Instant),
     Column("lease_token", String(32)),
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),

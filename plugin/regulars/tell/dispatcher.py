@@ -20,6 +20,7 @@ from regulars.tell.leases import give_back, renew
 from regulars.tell.outbox import LEASE, Claimed, claim, is_anything_due
 from regulars.tell.sending_trouble import OwnTrouble
 from regulars.tell.settling import Outcome, Settled, settle
+from regulars.tell.tally import Tally
 from regulars.tell.upkeep import release_held
 from regulars_webhooks.transport import Transport
 
@@ -30,7 +31,9 @@ THREADS = 32
 # What is not done by then after a request to stop is given back.
 DRAIN_S = 4.0
 # How long a settlement waits for the next outcome: batches are cheaper than haste.
-_GATHER_S = 0.002
+_GATHER_S = 0.005
+# After a claim there may be more that is due, for somebody who had no share of it.
+_AGAIN_S = 0.02
 _UPKEEP_EVERY_S = 5.0
 # No attempt takes so long: one that does not come back is not kept from others for ever.
 _LONGEST_RENEWED_S = 300.0
@@ -51,7 +54,7 @@ class Dispatcher:
         lease: timedelta = LEASE,
         drain_s: float = DRAIN_S,
     ) -> None:
-        """At most *threads* attempts are under way at once, and no more are ever leased.
+        """At most *threads* attempts are under way at once; half as many more are leased for them.
 
         A delivery is leased for *lease*, and for longer while its attempt goes on. Once
         asked to stop, attempts have *drain_s* seconds to end.
@@ -69,6 +72,7 @@ class Dispatcher:
         self._ours: dict[str, tuple[Claimed, float]] = {}
         self._unsettled: list[Outcome] = []
         self._trouble = OwnTrouble()
+        self._tally = Tally()
         self._renew_at = 0.0
         self._upkeep_at = 0.0
 
@@ -76,9 +80,10 @@ class Dispatcher:
         """Work until *stop* is set; then finish what is under way, or give it back."""
         took = 0
         while not stop.is_set():
-            took = self._round(wait_s=0.0 if took and self._room() else POLL_S)
+            took = self._round(wait_s=_AGAIN_S if took else POLL_S)
         self._drain()
         self._dismiss_senders()
+        self._write_tally()
 
     def run_once(self) -> int:
         """How many due deliveries were attempted and settled."""
@@ -86,6 +91,7 @@ class Dispatcher:
         while self._ours:
             self._settle_done(wait_s=POLL_S)
         self._dismiss_senders()
+        self._write_tally()
         return count
 
     def _round(self, wait_s: float) -> int:
@@ -115,7 +121,8 @@ class Dispatcher:
             return is_anything_due(connection)
 
     def _room(self) -> int:
-        return self._threads - len(self._ours)
+        # Some ahead, so that no thread waits for the database.
+        return self._threads + self._threads // 2 - len(self._ours)
 
     def _claim(self, connection: Connection) -> list[Claimed]:
         room = self._room()
@@ -151,7 +158,7 @@ class Dispatcher:
                     settled = settle(connection, outcomes, now)
                     self._trouble.note(connection, outcomes, now)
                 self._renew(connection, {it.claimed.id for it in outcomes})
-                self._keep_up(connection)
+                is_counted = self._keep_up(connection)
                 then(connection)
         except Exception as error:
             if is_unavailable(error):
@@ -162,6 +169,9 @@ class Dispatcher:
                 self._forget(outcomes)
             raise
         self._forget(outcomes)
+        if is_counted:
+            self._tally.forget()
+        self._tally.note(outcomes, settled)
         tell_log(outcomes, settled)
 
     def _forget(self, outcomes: Sequence[Outcome]) -> None:
@@ -180,12 +190,16 @@ class Dispatcher:
         ]
         renew(connection, going_on, lease=self._lease)
 
-    def _keep_up(self, connection: Connection) -> None:
+    def _keep_up(self, connection: Connection) -> bool:
+        """Whether it was time to, so that all counts are written down."""
         now = time.monotonic()
-        if now >= self._upkeep_at:
-            self._upkeep_at = now + _UPKEEP_EVERY_S
-            if release_held(connection):
-                self._upkeep_at = now
+        if now < self._upkeep_at:
+            return False
+        self._upkeep_at = now + _UPKEEP_EVERY_S
+        if release_held(connection):
+            self._upkeep_at = now
+        self._tally.write_down(connection)
+        return True
 
     def _send_soon(self, delivery: Claimed) -> None:
         if self._senders < min(self._threads, len(self._ours)):
@@ -212,8 +226,9 @@ class Dispatcher:
         outcomes, self._unsettled = self._unsettled, []
         with contextlib.suppress(queue.Empty):
             self._note(outcomes, wait_s)
+            until = time.monotonic() + (_GATHER_S if self._room() <= 0 else 0.0)
             while True:
-                self._note(outcomes, _GATHER_S if self._room() <= 0 else 0.0)
+                self._note(outcomes, max(until - time.monotonic(), 0.0))
         return outcomes
 
     def _note(self, outcomes: list[Outcome], wait_s: float) -> None:
@@ -244,6 +259,11 @@ class Dispatcher:
                 give_back(connection, deliveries, was_begun=was_begun)
             for delivery in deliveries:
                 self._ours.pop(delivery.id, None)
+
+    def _write_tally(self) -> None:
+        with self._database.transaction() as connection:
+            self._tally.write_down(connection)
+        self._tally.forget()
 
     def _dismiss_senders(self) -> None:
         for _ in range(self._senders):

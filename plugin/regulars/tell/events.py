@@ -153,7 +153,7 @@ def rewrite_erased(connection: Connection, customer_id: str) -> None:
 
 def rewrite_without_profile(connection: Connection, customer_id: str) -> None:
     """Take what X said, its spelling of the handle too, out of every stored body of the customer."""
-    for row in _events_of(connection, customer_id):
+    for row in _full_events_of(connection, customer_id):
         envelope = json.loads(row.body_own)
         data = _without_x_content(envelope["data"])
         if data != envelope["data"]:
@@ -163,7 +163,7 @@ def rewrite_without_profile(connection: Connection, customer_id: str) -> None:
 
 def rewrite_unlinked(connection: Connection, customer_id: str) -> None:
     """As ``rewrite_without_profile``, and without X's number and verdict, in both bodies."""
-    for row in _events_of(connection, customer_id):
+    for row in _full_events_of(connection, customer_id):
         data = json.loads(row.body_own)["data"]
         unlinked = _without_x_content(data, _as_never_asked)
         if unlinked == data:
@@ -199,6 +199,11 @@ def _events_of(connection: Connection, customer_id: str) -> Iterable[Any]:
     return connection.execute(
         select(event_table).where(event_table.c.customer_id == customer_id)
     ).all()
+
+
+def _full_events_of(connection: Connection, customer_id: str) -> Iterable[Any]:
+    """Those that retention has not emptied."""
+    return [row for row in _events_of(connection, customer_id) if row.body_own]
 
 
 def _store(connection: Connection, event_id: str, **bodies: bytes) -> None:

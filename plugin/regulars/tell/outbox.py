@@ -48,6 +48,7 @@ class Claimed:
     event_type: str
     body: bytes
     endpoint: Endpoint
+    due_at: datetime | None = None
 
 
 def claim(
@@ -157,6 +158,7 @@ _ROWS: Final = (
     select(
         _columns.id.label("delivery_id"),
         _columns.step,
+        _columns.due_at,
         _columns.endpoint_id,
         _columns.event_id,
         event_table.c.type,
@@ -182,6 +184,7 @@ def _claimed(row: Any, token: str, endpoint: Endpoint) -> Claimed:
         event_type=row.type,
         body=row.body,
         endpoint=endpoint,
+        due_at=row.due_at,
     )
 
 

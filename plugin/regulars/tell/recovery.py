@@ -18,7 +18,7 @@ from regulars.tell.deliveries import (
     enqueue,
     requeue,
 )
-from regulars.tell.endpoints import Endpoint, lock_endpoints
+from regulars.tell.endpoints import Endpoint, endpoint_table, lock_endpoints
 from regulars.tell.events import ERASED, concerns, event_table
 from regulars.values.ids import first_id
 from regulars_webhooks.events import TEST_PING
@@ -36,6 +36,7 @@ class Retried(StrEnum):
     UNDER_WAY = "under_way"
     CANCELLED = "cancelled"
     EMPTIED = "emptied"
+    REMOVED = "removed"
 
 
 def retry_delivery(connection: Connection, delivery_id: str) -> Retried:
@@ -45,14 +46,20 @@ def retry_delivery(connection: Connection, delivery_id: str) -> Retried:
             _columns.state,
             _columns.last_error,
             func.length(event_table.c.body_own).label("size"),
+            endpoint_table.c.removed_at,
         )
         .join(event_table, event_table.c.id == _columns.event_id)
+        .join(endpoint_table, endpoint_table.c.id == _columns.endpoint_id)
         .where(_columns.id == delivery_id)
+        # Until it is due nobody empties it.
+        .with_for_update(read=True, of=event_table)
     ).one_or_none()
     if row is None:
         return Retried.UNKNOWN
     if _is_cancelled(row):
         return Retried.CANCELLED
+    if row.removed_at is not None:
+        return Retried.REMOVED
     if not row.size:
         return Retried.EMPTIED
     found = requeue(
@@ -141,6 +148,8 @@ def _next_events(connection: Connection, last: str, span: Span) -> Rows:
             )
             .order_by(event_table.c.id)
             .limit(AT_ONCE)
+            # Until they are due nobody empties them.
+            .with_for_update(read=True, of=event_table)
         )
     )
 

@@ -95,5 +95,6 @@ def leased(lease: timedelta) -> Mapping[str, Any]:
         "state": DeliveryState.LEASED.value,
         "claims": _columns.claims + 1,
         "unfinished": _columns.unfinished + 1,
+        "due_at": _columns.next_at,
         "next_at": database_now(plus=lease),
     }
