@@ -333,6 +333,7 @@ class Service:
     def let_x_be_asked_again(self) -> None:
         """The waits that trouble with X imposes are over, as far as the database knows."""
         self._change("UPDATE lookup_gate SET retry_at = 0")
+        self._change("DELETE FROM lookup_window")
         self._change("UPDATE contact_point SET try_after = 0 WHERE try_after > 0")
 
     def _change(self, statement: str) -> int:
