@@ -330,6 +330,10 @@ class Service:
         """How many deliveries waited for their next attempt, which is due now."""
         return self._change("UPDATE delivery SET next_at = 0 WHERE state = 'pending'")
 
+    def let_endpoints_be_tried(self) -> None:
+        """No endpoint is left alone for its failures, as far as the database knows."""
+        self._change("UPDATE endpoint SET closed_until = NULL")
+
     def let_x_be_asked_again(self) -> None:
         """The waits that trouble with X imposes are over, as far as the database knows."""
         self._change("UPDATE lookup_gate SET retry_at = 0")
