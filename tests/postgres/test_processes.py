@@ -22,7 +22,7 @@ AT_ONCE = 8
 def test_two_webs_and_two_dispatchers_deliver_each_event_once(
     shops: list[Shop], new_process: Callable[[], Service]
 ) -> None:
-    """300 signups at two webs: every event arrives, none is sent twice, both dispatchers work."""
+    """300 signups at two webs: every event arrives, and none is sent twice, whoever sends it."""
     dispatchers = [new_process().begin_dispatch() for _ in range(2)]
     for shop in shops:
         shop.service.start("--no-dispatch")
@@ -50,9 +50,10 @@ def test_two_webs_and_two_dispatchers_deliver_each_event_once(
         counts = connection.execute(select(columns.claims, columns.attempts)).all()
     assert Counter(it.id for it in received) == dict.fromkeys(made, 1)
     assert set(map(tuple, counts)) == {(1, 1)}
-    for dispatcher in dispatchers:
-        assert dispatcher.log().count("delivery attempted") > 0
-        assert "round failed" not in dispatcher.log()
+    logs = [dispatcher.log() for dispatcher in dispatchers]
+    # One endpoint has room for eight at once: either dispatcher alone may fill it.
+    assert sum(log.count("delivery attempted") for log in logs) == SIGNUPS + 1
+    assert not any("round failed" in log for log in logs)
 
 
 def states(shop: Shop) -> dict[str, int]:
