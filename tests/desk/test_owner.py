@@ -25,7 +25,8 @@ from regulars.check.lookup import Reason
 from regulars.desk.owner import PER_PAGE
 from regulars.erasure import erase
 from regulars.tell.deliveries import hold_endpoint
-from regulars.tell.endpoints import EndpointState, note_success
+from regulars.tell.endpoints import EndpointState, store_pace
+from regulars.tell.pace import Pace
 from regulars.web.passwords import is_password
 
 COMMAND = "regulars owner password"
@@ -573,7 +574,8 @@ def test_when_all_is_told_the_page_says_so(signed_in: ShopUnderTest) -> None:
     """A calm morning is one line."""
     endpoint_id, _ = signed_in.add_endpoint()
     with signed_in.house.database.transaction() as connection:
-        note_success(connection, endpoint_id, signed_in.clock())
+        took_it = Pace(last_success_at=signed_in.clock())
+        store_pace(connection, {endpoint_id: took_it})
     signed_in.clock.advance(180)
     page = body(signed_in)
     assert "Your systems have been told everything" in page

@@ -1,7 +1,8 @@
 """``POST /v1/check``: whether a handle exists, for the page where it is being typed.
 
 The answer has our own words alone: a verdict, the handle as it was typed, and a receipt
-that spares the signup a second look-up. It is the same whoever is known to the shop.
+that spares the signup a second look-up. Nothing in it tells who is known to the shop;
+how soon it comes can, for what X said lately is not asked for again.
 """
 
 import json

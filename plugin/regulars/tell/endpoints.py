@@ -293,12 +293,3 @@ def reopen(connection: Connection, endpoint_id: str) -> bool:
         )
     )
     return result.rowcount == 1
-
-
-def note_success(connection: Connection, endpoint_id: str, now: datetime) -> None:
-    """Remember that the endpoint took something at *now*."""
-    connection.execute(
-        endpoint_table.update()
-        .where(endpoint_table.c.id == endpoint_id)
-        .values(last_success_at=now)
-    )
